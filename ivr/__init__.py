@@ -1,0 +1,1 @@
+"""The open server that a city's 12345 citizen hotline runs on."""

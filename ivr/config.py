@@ -1,0 +1,223 @@
+"""`config.toml`, checked into typed objects. Any key is overridden by the environment as IVR_<SECTION>__<KEY>."""
+
+from __future__ import annotations
+
+import ipaddress
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from ivr.core.errors import ConfigError
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class City(_Section):
+    name: str = "株洲"
+    timezone: str = "Asia/Shanghai"
+    language: Name = "zh"
+
+    @field_validator("timezone")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"there is no time zone {value!r}") from None
+        return value
+
+
+class State(_Section):
+    dir: Path = Path("var")
+    recordings: Path | None = None
+
+    @field_validator("recordings", mode="before")
+    @classmethod
+    def _empty_is_default(cls, value: Any) -> Any:
+        return value or None
+
+
+class Asterisk(_Section):
+    binary: str = ""
+    suite: Name = "sid"
+    lease_s: Annotated[int, Field(ge=4, le=120)] = 12
+
+
+class Sip(_Section):
+    host: str = "127.0.0.1"
+    port: Port = 5060
+    rtp_start: Port = 10000
+    rtp_end: Port = 10999
+
+    @model_validator(mode="after")
+    def _room(self) -> Sip:
+        if self.rtp_end < self.rtp_start + 4:
+            raise ValueError("rtp_end must be at least 4 above rtp_start: a call takes two ports per leg")
+        return self
+
+
+class Listen(_Section):
+    host: str = "127.0.0.1"
+    port: Port
+
+    @property
+    def loopback(self) -> bool:
+        """True when nobody outside this machine can connect."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+class Http(Listen):
+    port: Port = 8088
+
+
+class Ami(Listen):
+    port: Port = 5038
+
+
+class Web(Listen):
+    port: Port = 8080
+    phone_url: str = ""
+
+
+class Speech(_Section):
+    model: Path | None = None
+    processes: Annotated[int, Field(ge=1, le=64)] = 1
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _empty_is_default(cls, value: Any) -> Any:
+        return value or None
+
+
+class Desk(_Section):
+    ring_s: Annotated[int, Field(ge=3, le=120)] = 15
+    wrap_up_s: Annotated[int, Field(ge=0, le=3600)] = 120
+    rating_s: Annotated[float, Field(ge=1, le=30)] = 6
+
+
+class Log(_Section):
+    level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+    personal: bool = False
+
+
+class Trunk(_Section):
+    name: Name
+    match: list[str] = Field(min_length=1)
+    codecs: list[Name] = ["g722", "alaw", "ulaw"]
+
+    @field_validator("match")
+    @classmethod
+    def _networks(cls, value: list[str]) -> list[str]:
+        for network in value:
+            try:
+                ipaddress.ip_network(network, strict=False)
+            except ValueError:
+                raise ValueError(f"{network!r} is not an IP address or network") from None
+        return value
+
+
+class Agent(_Section):
+    id: Annotated[str, Field(pattern=r"^[0-9]{2,8}$")]
+    """Work number; also the name of the agent's SIP endpoint."""
+    name: str
+    skills: list[Name] = Field(min_length=1)
+
+
+class Config(BaseSettings):
+    """The whole of `config.toml`."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix="IVR_", env_nested_delimiter="__")
+
+    city: City = City()
+    state: State = State()
+    asterisk: Asterisk = Asterisk()
+    sip: Sip = Sip()
+    http: Http = Http()
+    ami: Ami = Ami()
+    web: Web = Web()
+    speech: Speech = Speech()
+    desk: Desk = Desk()
+    log: Log = Log()
+    trunk: list[Trunk] = []
+    agent: list[Agent] = []
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Config:
+        for kind, names in (("agent", [a.id for a in self.agent]), ("trunk", [t.name for t in self.trunk])):
+            for name in sorted(set(names)):
+                if names.count(name) > 1:
+                    raise ValueError(f"{kind} {name!r} is there {names.count(name)} times")
+        return self
+
+    @property
+    def recordings(self) -> Path:
+        """Folder of the recordings."""
+        return self.state.recordings or self.state.dir / "recordings"
+
+    @property
+    def models(self) -> Path:
+        """Folder that `ivr models install` unpacks into."""
+        return self.state.dir / "models"
+
+    @property
+    def phone_url(self) -> str:
+        """WebSocket address that browser telephones connect to."""
+        return self.web.phone_url or f"ws://{self.http.host}:{self.http.port}/ws"
+
+
+def load(path: Path) -> Config:
+    """Read and check the configuration. Relative folders are relative to the file.
+
+    Raises ConfigError with one sentence per mistake, naming file and key.
+    """
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not readable as TOML: {error}.") from None
+    try:
+        config = Config(**table)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_sentence(path, e["loc"], e["type"], e["msg"]) for e in error.errors())) from None
+    root = path.resolve().parent
+    state = config.state.model_copy(
+        update={
+            "dir": root / config.state.dir,
+            "recordings": config.state.recordings and root / config.state.recordings,
+        }
+    )
+    speech = config.speech.model_copy(update={"model": config.speech.model and root / config.speech.model})
+    return config.model_copy(update={"state": state, "speech": speech})
+
+
+def _sentence(path: Path, loc: tuple[int | str, ...], kind: str, message: str) -> str:
+    key = ".".join(f"#{part + 1}" if isinstance(part, int) else part for part in loc) or "the whole file"
+    if kind == "extra_forbidden":
+        return f"{path}: {key}: there is no such key."
+    return f"{path}: {key}: {message.removeprefix('Value error, ')}."

@@ -1,0 +1,89 @@
+"""What to do next. Imperative, frozen; an adapter performs it and tells the outcome later as an event.
+
+Nothing here is acknowledged by a return value: an action either shows its effect as an event, or the call is gone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Play prompts one after another and take one key, from the first millisecond on. Ends as `StepEnded`."""
+
+    call_id: str
+    step: str
+    prompts: tuple[str, ...]
+    wait_s: float
+    """Silence allowed after the last prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Play prompts one after another, taking no keys. Ends as `StepEnded`."""
+
+    call_id: str
+    step: str
+    prompts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlayMusic:
+    """Music until the next order."""
+
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RingAgent:
+    """Ring the agent's telephone for the call, then connect and record. Ends as `AgentAnswered` and later `AgentHungUp`, or `RingEnded`."""
+
+    call_id: str
+    ring_id: str
+    phone: str
+    """Name of the agent's SIP endpoint."""
+    ring_s: int
+    caller_rate: int
+    """Samples per second to record the citizen's leg with."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRing:
+    """Stop ringing the agent's telephone. Ends as `RingEnded`."""
+
+    call_id: str
+    ring_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenewLease:
+    """Keep the dialplan from taking the call to the static queue for another `seconds`."""
+
+    call_id: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """End the call. Ends as `CallerHungUp`."""
+
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseRecording:
+    """The conversation is over: see that both legs' files are whole. Ends as `RecordingFinished`."""
+
+    call_id: str
+    ring_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class WriteNote:
+    """Put the call on the recogniser's list."""
+
+    call_id: str
+
+
+Action = Ask | Say | PlayMusic | RingAgent | CancelRing | RenewLease | HangUp | CloseRecording | WriteNote

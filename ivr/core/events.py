@@ -1,0 +1,268 @@
+"""What happened. Past tense, frozen, flat: every field is a scalar or a tuple of strings, so that a journal row is plain JSON.
+
+`at` is always seconds since the epoch (UTC) as told by the adapter that saw it; the core has no clock.
+`call_id` is Asterisk's linkedid, which is also the unique id of the citizen's own channel.
+`ring_id` names one attempt to ring one agent for one call: `<call_id>/<n>`, n from 1.
+`step` names one prompt or question played to one call: `<call_id>:<n>`, n from 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+# --- told by the telephone side -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CallArrived:
+    """A citizen's call was answered by the dialplan and now waits for orders."""
+
+    at: float
+    call_id: str
+    channel: str
+    """Asterisk's channel name; used by adapters only, and kept so that a restarted controller can find it again."""
+    ani: str
+    """Calling number as delivered, or "" when withheld."""
+    dnis: str
+    """Number that was dialled."""
+    rate: int = 8000
+    """Samples per second of the citizen's codec: 8000, or 16000 and up for a wideband leg."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnded:
+    """A prompt or question came to its end."""
+
+    at: float
+    call_id: str
+    step: str
+    key: str = ""
+    """The key pressed, or "" for silence."""
+    failed: bool = False
+    """The prompt could not be played; the call itself is still there."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentAnswered:
+    """The agent's telephone was picked up, and the two legs are being recorded."""
+
+    at: float
+    call_id: str
+    ring_id: str
+    agent_rate: int = 8000
+    """Samples per second of the agent leg's codec."""
+
+
+@dataclass(frozen=True, slots=True)
+class RingEnded:
+    """Ringing an agent ended without an answer; the citizen is still on the line."""
+
+    at: float
+    call_id: str
+    ring_id: str
+    reason: str
+    """`no_answer`, `busy`, `rejected`, `unreachable` or `cancelled`."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentHungUp:
+    """The agent ended the conversation; the citizen is still on the line."""
+
+    at: float
+    call_id: str
+    ring_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallerHungUp:
+    """The citizen's channel is gone, whoever ended it."""
+
+    at: float
+    call_id: str
+    cause: int = 0
+    """Q.850 cause code, 0 when unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallFellBack:
+    """The dialplan took the call to the static queue, because the controller did not answer in time."""
+
+    at: float
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallFound:
+    """After a lost link or a restart: this call is still up in Asterisk. `doing` is what its channel does now."""
+
+    at: float
+    call_id: str
+    channel: str
+    doing: str
+    """`idle` (in AsyncAGI, waiting for orders), `ringing`, `talking` or `fallback`."""
+    ring_id: str = ""
+    """The attempt that the channel is ringing or talking in, when known."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneReached:
+    """A softphone registered and answers."""
+
+    at: float
+    phone: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneLost:
+    """A softphone's registration is gone."""
+
+    at: float
+    phone: str
+
+
+# --- told by people -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSignedIn:
+    at: float
+    agent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSignedOut:
+    at: float
+    agent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentPressedReady:
+    at: float
+    agent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentPressedBreak:
+    at: float
+    agent_id: str
+
+
+# --- decided by the core, journalled before they are applied ---------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    """The core asked for a prompt or a question."""
+
+    at: float
+    call_id: str
+    step: str
+    name: str
+    """The menu's name, or `announcement`, `notice`, `rating`, `farewell`."""
+    prompts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CallQueued:
+    """The call joined a queue. `why` says which rule led there: `key 2`, `silence`, `wrong key 7`, `number 12346`, …"""
+
+    at: float
+    call_id: str
+    queue: str
+    why: str
+    mark: str = ""
+    """What stays on the call and is shown to the agent: `enterprise`, `deputy`, …"""
+
+
+@dataclass(frozen=True, slots=True)
+class CallOffered:
+    """The matcher gave the call to an agent, whose telephone is now being rung."""
+
+    at: float
+    call_id: str
+    ring_id: str
+    agent_id: str
+    why: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RatingGiven:
+    """The citizen rated the call. `rating` is 1 (very satisfied) … 5, or 0 for "not rated"."""
+
+    at: float
+    call_id: str
+    rating: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """The story is over; `outcome` is a value of `core.calls.Outcome`. Exactly one per call."""
+
+    at: float
+    call_id: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSetAside:
+    """The agent did not take an offered call, and gets no more until they press ready."""
+
+    at: float
+    agent_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WrapUpEnded:
+    """The time for work after the call is over; the agent is ready again."""
+
+    at: float
+    agent_id: str
+
+
+# --- told by the archive and the recogniser --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingFinished:
+    """Both legs of one conversation lie on disk, closed and whole."""
+
+    at: float
+    call_id: str
+    ring_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoteWritten:
+    at: float
+    call_id: str
+
+
+Event = (
+    CallArrived | StepEnded | AgentAnswered | RingEnded | AgentHungUp | CallerHungUp | CallFellBack | CallFound
+    | PhoneReached | PhoneLost | AgentSignedIn | AgentSignedOut | AgentPressedReady | AgentPressedBreak
+    | StepStarted | CallQueued | CallOffered | RatingGiven | CallEnded | AgentSetAside | WrapUpEnded
+    | RecordingFinished | NoteWritten
+)  # fmt: skip
+
+
+class _Kinds:
+    by_name: ClassVar[dict[str, type]] = {kind.__name__: kind for kind in Event.__args__}
+
+
+def kind(event: Event) -> str:
+    """The event's name in the journal: its class name."""
+    return type(event).__name__
+
+
+def to_row(event: Event) -> dict[str, Any]:
+    """The event's fields as plain JSON values, without its kind."""
+    return asdict(event)
+
+
+def from_row(kind: str, fields: dict[str, Any]) -> Event:
+    """The event back from the journal. Raises KeyError for an unknown kind, TypeError for wrong fields."""
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+    event: Event = _Kinds.by_name[kind](**values)
+    return event
