@@ -1,0 +1,210 @@
+"""The JSON that the console and other programs get: the one description that OpenAPI and the browser's types come from.
+
+Times are seconds since the epoch (UTC); durations are seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Role = Literal["agent", "supervisor", "admin"]
+Stage = Literal["menu", "waiting", "ringing", "talking", "rating", "fallback", "ended"]
+Outcome = Literal["answered", "abandoned", "left_in_menu", "fell_back", "shut_down"]
+AgentStatus = Literal["signed_out", "away", "ready", "reserved", "talking", "wrap_up"]
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class RingView(_View):
+    """One attempt to reach one agent."""
+
+    ring_id: str
+    agent_id: str
+    agent_name: str
+    offered_at: float
+    answered_at: float | None
+    ended_at: float | None
+    reason: str
+    why: list[str]
+
+
+class RecordingView(_View):
+    """One leg of one conversation. The sound is at /api/calls/{call_id}/recordings/{recording_id}."""
+
+    recording_id: str
+    leg: Literal["caller", "agent"]
+    started_at: float
+    duration_s: float
+    rate: int
+    size_bytes: int
+
+
+class LineView(_View):
+    """One thing that one side said."""
+
+    speaker: Literal["caller", "agent"]
+    start_s: float
+    end_s: float
+    text: str
+    confidence: float
+
+
+class NoteView(_View):
+    state: Literal["none", "pending", "written", "failed"]
+    """none: nothing was recorded; pending: waits for the recogniser; failed: see `problem`."""
+    problem: str = ""
+    model: str = ""
+    written_at: float | None = None
+    lines: list[LineView] = []
+
+
+class CallSummary(_View):
+    """A call as a row of the list."""
+
+    call_id: str
+    arrived_at: float
+    ani: str
+    dnis: str
+    stage: Stage
+    keys: str
+    queue: str
+    queue_name: str
+    mark: str
+    agent_id: str
+    agent_name: str
+    outcome: Outcome | None
+    queued_at: float | None
+    answered_at: float | None
+    ended_at: float | None
+    wait_s: float | None
+    talk_s: float
+    rating: int | None
+    """1 (very satisfied) … 5; 0: asked, not rated; null: not asked."""
+    note_state: Literal["none", "pending", "written", "failed"]
+
+
+class TimelineEntry(_View):
+    """One journalled event of the call. `fields` are the event's own, without call_id and at."""
+
+    seq: int
+    at: float
+    kind: str
+    fields: dict[str, str | int | float | bool | list[str] | None]
+
+
+class CallDetail(CallSummary):
+    """A call with everything that is known of it."""
+
+    rings: list[RingView]
+    recordings: list[RecordingView]
+    note: NoteView
+    timeline: list[TimelineEntry]
+
+
+class CallPage(_View):
+    calls: list[CallSummary]
+    """Newest first."""
+    next_before: float | None
+    """Ask again with before=<this> for the next page; null on the last one."""
+
+
+class AgentView(_View):
+    agent_id: str
+    name: str
+    skills: list[str]
+    status: AgentStatus
+    since: float
+    """When this status began."""
+    reason: str
+    """Why the agent is away: `signed_in`, `break`, `no_answer`, `busy`, `rejected`, `unreachable`; else empty."""
+    phone_reached: bool
+    call_id: str
+
+
+class QueueView(_View):
+    queue: str
+    name: str
+    waiting: int
+    longest_wait_since: float | None
+
+
+class Snapshot(_View):
+    """Everything live. Agents get their own call and agent only; supervisors and admins get all."""
+
+    kind: Literal["snapshot"] = "snapshot"
+    number: int
+    now: float
+    calls: list[CallSummary]
+    """Live calls, and those that ended in the last five minutes."""
+    agents: list[AgentView]
+    queues: list[QueueView]
+    warnings: list[str]
+    """Sentences for people, for example that no speech model is installed."""
+
+
+class Change(_View):
+    """What changed since the message before. Numbers have no gaps; after a gap ask {"kind": "snapshot"}."""
+
+    kind: Literal["change"] = "change"
+    number: int
+    now: float
+    calls: list[CallSummary] = []
+    agents: list[AgentView] = []
+    queues: list[QueueView] = []
+    warnings: list[str] | None = None
+
+
+class Live(_View):
+    """What the WebSocket /api/live sends."""
+
+    message: Annotated[Snapshot | Change, Field(discriminator="kind")]
+
+
+class SignIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    user: Annotated[str, Field(min_length=1, max_length=64)]
+    password: Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class Me(_View):
+    user: str
+    role: Role
+    agent_id: str
+    """The work number that this account answers calls as, or empty."""
+    name: str
+    city: str
+    demonstration: bool
+    """True when signed in with an account that `make run` made to try the system."""
+
+
+class PhoneSettings(_View):
+    """What the browser needs to be a telephone."""
+
+    url: str
+    """WebSocket of Asterisk, for example ws://127.0.0.1:8088/ws."""
+    user: str
+    password: str
+    domain: str
+    dial: str
+    """The number that the citizen's telephone dials; empty for an agent's."""
+    register_phone: bool
+    """Agents' telephones register; the citizen's only calls."""
+
+
+class AgentOrder(BaseModel):
+    """What an agent asks for themselves."""
+
+    model_config = ConfigDict(extra="forbid")
+    order: Literal["sign_in", "sign_out", "ready", "break"]
+
+
+class Problem(_View):
+    """Every error answer: a code for programs, a Chinese and an English sentence for people."""
+
+    code: str
+    zh: str
+    en: str

@@ -1,0 +1,217 @@
+"""One call: what it is, and how each event changes it.
+
+    menu ──► waiting ◄──► ringing ──► talking ──► rating ──► ended
+      │         │            │           │           │
+      └─────────┴────────────┴───────────┴───────────┴──► fallback (the static queue) ──► ended
+
+A call that ends has exactly one `Outcome`, set by `outcome_of` from how far it came, never by the place in the code
+that noticed the end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from ivr.core import events as ev
+from ivr.core.events import Event
+
+
+class Stage(StrEnum):
+    """Where a call is now."""
+
+    MENU = "menu"
+    WAITING = "waiting"
+    RINGING = "ringing"
+    TALKING = "talking"
+    RATING = "rating"
+    FALLBACK = "fallback"
+    ENDED = "ended"
+
+
+class Outcome(StrEnum):
+    """How a call ended: a closed list, so that offered = the sum of outcomes."""
+
+    ANSWERED = "answered"
+    """An agent spoke with the citizen."""
+    ABANDONED = "abandoned"
+    """The citizen hung up in the line or while an agent's telephone rang."""
+    LEFT_IN_MENU = "left_in_menu"
+    """The citizen hung up before joining a line."""
+    FELL_BACK = "fell_back"
+    """The static queue took the call while no controller was there."""
+    SHUT_DOWN = "shut_down"
+    """The hotline was switched off while the citizen waited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """One attempt to reach one agent."""
+
+    ring_id: str
+    agent_id: str
+    offered_at: float
+    why: tuple[str, ...] = ()
+    answered_at: float | None = None
+    ended_at: float | None = None
+    reason: str = ""
+    """Why it ended: a `RingEnded.reason`, `agent_hung_up` or `caller_hung_up`."""
+    agent_rate: int = 8000
+    recorded: bool = False
+    """Both legs' files are closed and whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Everything known about one call. Times are seconds since the epoch."""
+
+    call_id: str
+    channel: str
+    ani: str
+    dnis: str
+    rate: int
+    arrived_at: float
+    stage: Stage = Stage.MENU
+    menu: str = ""
+    """The menu the citizen is in, "" before the first one."""
+    tries: int = 0
+    """How often this menu has been asked."""
+    keys: str = ""
+    """All keys pressed, in order."""
+    steps: int = 0
+    step: str = ""
+    """The prompt or question under way, "" when none is."""
+    step_name: str = ""
+    step_prompts: tuple[str, ...] = ()
+    step_at: float = 0.0
+    prompts_heard: frozenset[str] = frozenset()
+    """Prompts that were played to their end."""
+    queue: str = ""
+    queued_at: float | None = None
+    queued_why: str = ""
+    mark: str = ""
+    announced_at: float | None = None
+    """When the last announcement in the line began."""
+    announcements: int = 0
+    rings: tuple[Ring, ...] = ()
+    rating: int | None = None
+    ended_at: float | None = None
+    outcome: Outcome | None = None
+    note_written: bool = False
+    shutting_down: bool = False
+
+    @property
+    def ring(self) -> Ring | None:
+        """The attempt under way: ringing or talking."""
+        last = self.rings[-1] if self.rings else None
+        return last if last and last.ended_at is None else None
+
+    @property
+    def answered(self) -> Ring | None:
+        """The first attempt that an agent answered."""
+        return next((ring for ring in self.rings if ring.answered_at is not None), None)
+
+    @property
+    def live(self) -> bool:
+        return self.stage is not Stage.ENDED
+
+    def wait_s(self, now: float) -> float | None:
+        """Seconds in the line until an agent answered, the call ended, or now. None when it never joined a line."""
+        if self.queued_at is None:
+            return None
+        end = self.answered.answered_at if self.answered else None
+        return max(0.0, (end or self.ended_at or now) - self.queued_at)
+
+    def talk_s(self, now: float) -> float:
+        """Seconds that agents and the citizen were connected."""
+        return sum(
+            max(0.0, (ring.ended_at or self.ended_at or now) - ring.answered_at)
+            for ring in self.rings
+            if ring.answered_at is not None
+        )
+
+
+def outcome_of(call: Call) -> Outcome:
+    """How this call ends if it ends now."""
+    if call.answered:
+        return Outcome.ANSWERED
+    if call.stage is Stage.FALLBACK:
+        return Outcome.FELL_BACK
+    if call.shutting_down:
+        return Outcome.SHUT_DOWN
+    return Outcome.LEFT_IN_MENU if call.queued_at is None else Outcome.ABANDONED
+
+
+def begin(event: ev.CallArrived) -> Call:
+    return Call(event.call_id, event.channel, event.ani, event.dnis, event.rate, event.at)
+
+
+def evolve(call: Call, event: Event) -> Call:
+    """The call after the event. An event that no longer fits (a late answer, a second hang-up) changes nothing."""
+    if isinstance(event, ev.RecordingFinished):
+        return _ring(call, event.ring_id, recorded=True)
+    if isinstance(event, ev.NoteWritten):
+        return replace(call, note_written=True)
+    if call.stage is Stage.ENDED:
+        return call
+    match event:
+        case ev.StepStarted():
+            return _step_started(call, event)
+        case ev.StepEnded() if event.step == call.step:
+            heard = call.prompts_heard
+            if not event.key and not event.failed:
+                heard = heard | set(call.step_prompts)
+            return replace(call, step="", keys=call.keys + event.key, prompts_heard=heard)
+        case ev.CallQueued():
+            first = call.queued_at if call.queued_at is not None else event.at
+            return replace(
+                call, stage=Stage.WAITING, queue=event.queue, queued_at=first, queued_why=event.why, mark=event.mark
+            )
+        case ev.CallOffered():
+            ring = Ring(event.ring_id, event.agent_id, event.at, event.why)
+            return replace(call, stage=Stage.RINGING, rings=(*call.rings, ring), step="")
+        case ev.AgentAnswered() if call.ring and call.ring.ring_id == event.ring_id:
+            call = _ring(call, event.ring_id, answered_at=event.at, agent_rate=event.agent_rate)
+            return replace(call, stage=Stage.TALKING)
+        case ev.RingEnded() if call.ring and call.ring.ring_id == event.ring_id:
+            call = _ring(call, event.ring_id, ended_at=event.at, reason=event.reason)
+            return replace(call, stage=Stage.WAITING)
+        case ev.AgentHungUp() if call.ring and call.ring.ring_id == event.ring_id:
+            call = _ring(call, event.ring_id, ended_at=event.at, reason="agent_hung_up")
+            return replace(call, stage=Stage.RATING)
+        case ev.RatingGiven():
+            return replace(call, rating=event.rating)
+        case ev.CallFellBack():
+            return replace(_close_ring(call, event.at, "lost"), stage=Stage.FALLBACK, step="")
+        case ev.CallFound():
+            return replace(call, channel=event.channel, step="")
+        case ev.CallEnded():
+            call = _close_ring(call, event.at, "caller_hung_up")
+            return replace(call, stage=Stage.ENDED, step="", ended_at=event.at, outcome=Outcome(event.outcome))
+    return call
+
+
+def _step_started(call: Call, event: ev.StepStarted) -> Call:
+    call = replace(
+        call,
+        steps=call.steps + 1,
+        step=event.step,
+        step_name=event.name,
+        step_prompts=event.prompts,
+        step_at=event.at,
+    )
+    if call.stage is Stage.MENU and event.name.startswith("menu:"):
+        menu = event.name.removeprefix("menu:")
+        return replace(call, menu=menu, tries=call.tries + 1 if menu == call.menu else 1)
+    if event.name == "announcement":
+        return replace(call, announced_at=event.at, announcements=call.announcements + 1)
+    return call
+
+
+def _ring(call: Call, ring_id: str, **changes: object) -> Call:
+    rings = tuple(replace(r, **changes) if r.ring_id == ring_id else r for r in call.rings)  # type: ignore[arg-type]
+    return replace(call, rings=rings)
+
+
+def _close_ring(call: Call, at: float, reason: str) -> Call:
+    return _ring(call, call.ring.ring_id, ended_at=at, reason=reason) if call.ring else call
