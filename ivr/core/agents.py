@@ -1,0 +1,120 @@
+"""Agents: who they are, and their states as one transition table.
+
+    signed_out ──sign in──► away ──press ready──► ready ──offered──► reserved ──answered──► talking ──over──► wrap_up
+                             ▲                     ▲                    │                                       │
+                             └──── set aside ──────┼────────────────────┘                                       │
+                                                   └──────────── press ready, or the time is up ────────────────┘
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from ivr.core import events as ev
+from ivr.core.events import Event
+
+
+class Status(StrEnum):
+    SIGNED_OUT = "signed_out"
+    AWAY = "away"
+    READY = "ready"
+    RESERVED = "reserved"
+    TALKING = "talking"
+    WRAP_UP = "wrap_up"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What the configuration says of an agent."""
+
+    agent_id: str
+    name: str
+    skills: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent now. `since` is when this status began."""
+
+    profile: Profile
+    status: Status = Status.SIGNED_OUT
+    since: float = 0.0
+    reason: str = ""
+    call_id: str = ""
+    ring_id: str = ""
+    phone_reached: bool = False
+    signing_out: bool = False
+    """They pressed sign out or break while a call was theirs: it happens when the call is over."""
+    leaving_for: Status = Status.AWAY
+
+    @property
+    def agent_id(self) -> str:
+        return self.profile.agent_id
+
+    @property
+    def free(self) -> bool:
+        """May be offered a call."""
+        return self.status is Status.READY and self.phone_reached
+
+
+_BUSY = frozenset({Status.RESERVED, Status.TALKING})
+
+TRANSITIONS: dict[tuple[Status, type], Status] = {
+    (Status.SIGNED_OUT, ev.AgentSignedIn): Status.AWAY,
+    (Status.AWAY, ev.AgentPressedReady): Status.READY,
+    (Status.WRAP_UP, ev.AgentPressedReady): Status.READY,
+    (Status.READY, ev.AgentPressedBreak): Status.AWAY,
+    (Status.WRAP_UP, ev.AgentPressedBreak): Status.AWAY,
+    (Status.AWAY, ev.AgentSignedOut): Status.SIGNED_OUT,
+    (Status.READY, ev.AgentSignedOut): Status.SIGNED_OUT,
+    (Status.WRAP_UP, ev.AgentSignedOut): Status.SIGNED_OUT,
+    (Status.READY, ev.CallOffered): Status.RESERVED,
+    (Status.RESERVED, ev.AgentAnswered): Status.TALKING,
+    (Status.RESERVED, ev.AgentSetAside): Status.AWAY,
+    (Status.WRAP_UP, ev.WrapUpEnded): Status.READY,
+}
+"""status, event → next status. A pair that is not here changes nothing: a button pressed twice is not an error."""
+
+_REASONS = {ev.AgentSignedIn: "signed_in", ev.AgentPressedBreak: "break"}
+
+
+def evolve(agent: Agent, event: Event) -> Agent:
+    """The agent after an event that concerns them (the caller of this function picks those)."""
+    if isinstance(event, ev.PhoneReached | ev.PhoneLost):
+        return replace(agent, phone_reached=isinstance(event, ev.PhoneReached))
+    if agent.status in _BUSY:
+        match event:
+            case ev.AgentSignedOut():
+                return replace(agent, signing_out=True, leaving_for=Status.SIGNED_OUT)
+            case ev.AgentPressedBreak():
+                return replace(agent, signing_out=True, leaving_for=Status.AWAY)
+            case ev.AgentPressedReady():
+                return replace(agent, signing_out=False)
+    status = TRANSITIONS.get((agent.status, type(event)))
+    if status is None:
+        return agent
+    if isinstance(event, ev.AgentSetAside) and agent.signing_out:
+        status = agent.leaving_for
+    agent = replace(agent, status=status, since=event.at, reason=_REASONS.get(type(event), ""))
+    match event:
+        case ev.CallOffered():
+            return replace(agent, call_id=event.call_id, ring_id=event.ring_id)
+        case ev.AgentSetAside():
+            return replace(agent, reason=event.reason, call_id="", ring_id="", signing_out=False)
+    if status in (Status.READY, Status.SIGNED_OUT, Status.AWAY):
+        return replace(agent, call_id="", ring_id="", signing_out=False)
+    return agent
+
+
+def released(agent: Agent, at: float) -> Agent:
+    """The agent after their call has gone: to wrap-up when they talked, back to ready when it only rang."""
+    after = Status.WRAP_UP if agent.status is Status.TALKING else Status.READY
+    if agent.status not in _BUSY:
+        return agent
+    kept = agent.call_id if after is Status.WRAP_UP else ""
+    if agent.signing_out:
+        after, kept = agent.leaving_for, ""
+    reason = "break" if agent.signing_out and after is Status.AWAY else ""
+    since = agent.since if after is Status.READY and agent.status is Status.RESERVED else at
+    return replace(agent, status=after, since=since, reason=reason, call_id=kept, ring_id="", signing_out=False)
