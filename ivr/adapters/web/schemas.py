@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 Role = Literal["agent", "supervisor", "admin"]
 Stage = Literal["menu", "waiting", "ringing", "talking", "rating", "fallback", "ended"]
@@ -112,6 +112,21 @@ class CallPage(_View):
     """Ask again with before=<this> for the next page; null on the last one."""
 
 
+class CallQuery(BaseModel):
+    """Which calls to list. All conditions must hold."""
+
+    model_config = ConfigDict(extra="forbid")
+    before: float | None = None
+    """Calls that arrived before this time."""
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    queue: Annotated[str, Field(max_length=40)] = ""
+    outcome: Outcome | None = None
+    agent: Annotated[str, Field(max_length=8)] = ""
+    """Work number of an agent who spoke with the citizen."""
+    q: Annotated[str, Field(max_length=64)] = ""
+    """Part of the calling number."""
+
+
 class AgentView(_View):
     agent_id: str
     name: str
@@ -147,21 +162,33 @@ class Snapshot(_View):
 
 
 class Change(_View):
-    """What changed since the message before. Numbers have no gaps; after a gap ask {"kind": "snapshot"}."""
+    """What changed since the message before.
+
+    `number` counts the messages of one connection without gaps, snapshots included; after a gap send
+    {"kind": "snapshot"}. Each call and agent replaces the one with the same id. `queues`, when not empty, and
+    `warnings`, when not null, replace the whole list.
+    """
 
     kind: Literal["change"] = "change"
     number: int
     now: float
     calls: list[CallSummary] = []
+    gone: list[str] = []
+    """Ids of calls that this client no longer sees."""
     agents: list[AgentView] = []
     queues: list[QueueView] = []
     warnings: list[str] | None = None
 
 
-class Live(_View):
-    """What the WebSocket /api/live sends."""
+class Live(RootModel[Annotated[Snapshot | Change, Field(discriminator="kind")]]):
+    """One message that the WebSocket /api/live sends: a snapshot first, then changes."""
 
-    message: Annotated[Snapshot | Change, Field(discriminator="kind")]
+
+class LiveRequest(BaseModel):
+    """What a client may send on /api/live: it is answered with a fresh snapshot."""
+
+    model_config = ConfigDict(extra="forbid")
+    kind: Literal["snapshot"]
 
 
 class SignIn(BaseModel):
@@ -200,6 +227,22 @@ class AgentOrder(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     order: Literal["sign_in", "sign_out", "ready", "break"]
+
+
+class CheckView(_View):
+    """One thing the hotline needs."""
+
+    name: str
+    ok: bool
+    needed: bool
+    """False: calls go on without it, and it only is a warning."""
+    sentence: str
+    """What is wrong and what mends it, or empty."""
+
+
+class Health(_View):
+    ok: bool
+    checks: list[CheckView]
 
 
 class Problem(_View):
