@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from ivr.core.errors import ConfigError
+from ivr.core.errors import ConfigError, sentences
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
@@ -204,7 +204,7 @@ def load(path: Path) -> Config:
     try:
         config = Config(**table)
     except ValidationError as error:
-        raise ConfigError("\n".join(_sentence(path, e["loc"], e["type"], e["msg"]) for e in error.errors())) from None
+        raise ConfigError("\n".join(sentences(str(path), error.errors()))) from None
     root = path.resolve().parent
     state = config.state.model_copy(
         update={
@@ -214,10 +214,3 @@ def load(path: Path) -> Config:
     )
     speech = config.speech.model_copy(update={"model": config.speech.model and root / config.speech.model})
     return config.model_copy(update={"state": state, "speech": speech})
-
-
-def _sentence(path: Path, loc: tuple[int | str, ...], kind: str, message: str) -> str:
-    key = ".".join(f"#{part + 1}" if isinstance(part, int) else part for part in loc) or "the whole file"
-    if kind == "extra_forbidden":
-        return f"{path}: {key}: there is no such key."
-    return f"{path}: {key}: {message.removeprefix('Value error, ')}."

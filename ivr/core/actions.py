@@ -37,7 +37,10 @@ class PlayMusic:
 
 @dataclass(frozen=True, slots=True)
 class RingAgent:
-    """Ring the agent's telephone for the call, then connect and record. Ends as `AgentAnswered` and later `AgentHungUp`, or `RingEnded`."""
+    """Ring the agent's telephone for the call, then connect and record.
+
+    Ends as `AgentAnswered` and later `AgentHungUp`, or as `RingEnded`.
+    """
 
     call_id: str
     ring_id: str

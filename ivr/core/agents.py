@@ -1,9 +1,9 @@
 """Agents: who they are, and their states as one transition table.
 
-    signed_out ──sign in──► away ──press ready──► ready ──offered──► reserved ──answered──► talking ──over──► wrap_up
-                             ▲                     ▲                    │                                       │
-                             └──── set aside ──────┼────────────────────┘                                       │
-                                                   └──────────── press ready, or the time is up ────────────────┘
+signed_out ──sign in──► away ──press ready──► ready ──offered──► reserved ──answered──► talking ──over──► wrap_up
+                         ▲                     ▲                    │                                       │
+                         └──── set aside ──────┼────────────────────┘                                       │
+                                               └──────────── press ready, or the time is up ────────────────┘
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ class Agent:
     profile: Profile
     status: Status = Status.SIGNED_OUT
     since: float = 0.0
+    idle_since: float = 0.0
+    """When they last became free of calls and breaks; the matcher gives the next call to the longest idle."""
     reason: str = ""
     call_id: str = ""
     ring_id: str = ""
@@ -97,6 +99,8 @@ def evolve(agent: Agent, event: Event) -> Agent:
     if isinstance(event, ev.AgentSetAside) and agent.signing_out:
         status = agent.leaving_for
     agent = replace(agent, status=status, since=event.at, reason=_REASONS.get(type(event), ""))
+    if status is Status.READY:
+        agent = replace(agent, idle_since=event.at)
     match event:
         case ev.CallOffered():
             return replace(agent, call_id=event.call_id, ring_id=event.ring_id)
@@ -108,13 +112,14 @@ def evolve(agent: Agent, event: Event) -> Agent:
 
 
 def released(agent: Agent, at: float) -> Agent:
-    """The agent after their call has gone: to wrap-up when they talked, back to ready when it only rang."""
-    after = Status.WRAP_UP if agent.status is Status.TALKING else Status.READY
+    """The agent after their call has gone: to wrap-up when they talked; back to ready, and no less idle, when it only rang."""
     if agent.status not in _BUSY:
         return agent
-    kept = agent.call_id if after is Status.WRAP_UP else ""
     if agent.signing_out:
-        after, kept = agent.leaving_for, ""
-    reason = "break" if agent.signing_out and after is Status.AWAY else ""
-    since = agent.since if after is Status.READY and agent.status is Status.RESERVED else at
-    return replace(agent, status=after, since=since, reason=reason, call_id=kept, ring_id="", signing_out=False)
+        reason = "break" if agent.leaving_for is Status.AWAY else ""
+        return replace(
+            agent, status=agent.leaving_for, since=at, reason=reason, call_id="", ring_id="", signing_out=False
+        )
+    if agent.status is Status.TALKING:
+        return replace(agent, status=Status.WRAP_UP, since=at, ring_id="")
+    return replace(agent, status=Status.READY, since=at, call_id="", ring_id="")

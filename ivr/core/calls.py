@@ -142,8 +142,11 @@ def outcome_of(call: Call) -> Outcome:
     return Outcome.LEFT_IN_MENU if call.queued_at is None else Outcome.ABANDONED
 
 
-def begin(event: ev.CallArrived) -> Call:
-    return Call(event.call_id, event.channel, event.ani, event.dnis, event.rate, event.at)
+def begin(event: ev.CallArrived | ev.CallFound) -> Call:
+    """A call that was not known before."""
+    rate = event.rate if isinstance(event, ev.CallArrived) else 8000
+    call = Call(event.call_id, event.channel, event.ani, event.dnis, rate, event.at)
+    return _found(call, event) if isinstance(event, ev.CallFound) else call
 
 
 def evolve(call: Call, event: Event) -> Call:
@@ -169,7 +172,7 @@ def evolve(call: Call, event: Event) -> Call:
             )
         case ev.CallOffered():
             ring = Ring(event.ring_id, event.agent_id, event.at, event.why)
-            return replace(call, stage=Stage.RINGING, rings=(*call.rings, ring), step="")
+            return replace(call, stage=Stage.RINGING, rings=(*call.rings, ring))
         case ev.AgentAnswered() if call.ring and call.ring.ring_id == event.ring_id:
             call = _ring(call, event.ring_id, answered_at=event.at, agent_rate=event.agent_rate)
             return replace(call, stage=Stage.TALKING)
@@ -184,10 +187,19 @@ def evolve(call: Call, event: Event) -> Call:
         case ev.CallFellBack():
             return replace(_close_ring(call, event.at, "lost"), stage=Stage.FALLBACK, step="")
         case ev.CallFound():
-            return replace(call, channel=event.channel, step="")
+            return _found(replace(call, channel=event.channel, step=""), event)
+        case ev.CallDismissed():
+            return replace(call, shutting_down=True)
         case ev.CallEnded():
             call = _close_ring(call, event.at, "caller_hung_up")
             return replace(call, stage=Stage.ENDED, step="", ended_at=event.at, outcome=Outcome(event.outcome))
+    return call
+
+
+def _found(call: Call, event: ev.CallFound) -> Call:
+    # A conversation that the journal knows nothing of is out of our hands, like one in the static queue.
+    if event.doing == "fallback" or (event.doing in ("ringing", "talking") and call.ring is None):
+        return replace(_close_ring(call, event.at, "lost"), stage=Stage.FALLBACK)
     return call
 
 

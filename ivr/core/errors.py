@@ -9,9 +9,15 @@ HotlineError
 │   ├── LinkLost         it broke while an action was under way
 │   ├── ActionTimeout    no answer within the deadline
 │   └── ActionRefused    Asterisk answered "Error"
-├── SpeechError          model missing or broken, recogniser died
+├── SpeechError          model missing or broken, recogniser died: worth another try later
+│   └── RecordingRefused  this recording will never be transcribed
 └── StoreError           the database
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 
 class HotlineError(Exception):
@@ -54,5 +60,23 @@ class SpeechError(HotlineError):
     pass
 
 
+class RecordingRefused(SpeechError):
+    pass
+
+
 class StoreError(HotlineError):
     pass
+
+
+def sentences(file: str, errors: Iterable[Mapping[str, Any]]) -> list[str]:
+    """pydantic's `ValidationError.errors()` as one sentence each, naming the file and the key."""
+    return [_sentence(file, error["loc"], error["type"], error["msg"]) for error in errors]
+
+
+def _sentence(file: str, loc: tuple[int | str, ...], kind: str, message: str) -> str:
+    key = ".".join(f"#{part + 1}" if isinstance(part, int) else part for part in loc) or "the whole file"
+    if kind == "extra_forbidden":
+        return f"{file}: {key}: there is no such key."
+    if kind == "missing":
+        return f"{file}: {key}: this key is missing."
+    return f"{file}: {key}: {message.removeprefix('Value error, ')}."

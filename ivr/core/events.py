@@ -1,4 +1,4 @@
-"""What happened. Past tense, frozen, flat: every field is a scalar or a tuple of strings, so that a journal row is plain JSON.
+"""What happened. Past tense, frozen, flat: a field is a scalar or a tuple of strings, so a journal row is plain JSON.
 
 `at` is always seconds since the epoch (UTC) as told by the adapter that saw it; the core has no clock.
 `call_id` is Asterisk's linkedid, which is also the unique id of the citizen's own channel.
@@ -62,7 +62,7 @@ class RingEnded:
     call_id: str
     ring_id: str
     reason: str
-    """`no_answer`, `busy`, `rejected`, `unreachable` or `cancelled`."""
+    """`no_answer`, `busy`, `rejected`, `unreachable`, or `cancelled` (not the agent's doing)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +101,16 @@ class CallFound:
     channel: str
     doing: str
     """`idle` (in AsyncAGI, waiting for orders), `ringing`, `talking` or `fallback`."""
-    ring_id: str = ""
-    """The attempt that the channel is ringing or talking in, when known."""
+    ani: str = ""
+    dnis: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallsCounted:
+    """All calls that Asterisk has up; ends a series of `CallFound`. `at` is when the count began."""
+
+    at: float
+    call_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +181,8 @@ class CallQueued:
     why: str
     mark: str = ""
     """What stays on the call and is shown to the agent: `enterprise`, `deputy`, …"""
+    say: tuple[str, ...] = ()
+    """Prompts to play on joining."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +203,14 @@ class RatingGiven:
     at: float
     call_id: str
     rating: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallDismissed:
+    """The hotline is being switched off, and this call with it."""
+
+    at: float
+    call_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,8 +259,8 @@ class NoteWritten:
 
 Event = (
     CallArrived | StepEnded | AgentAnswered | RingEnded | AgentHungUp | CallerHungUp | CallFellBack | CallFound
-    | PhoneReached | PhoneLost | AgentSignedIn | AgentSignedOut | AgentPressedReady | AgentPressedBreak
-    | StepStarted | CallQueued | CallOffered | RatingGiven | CallEnded | AgentSetAside | WrapUpEnded
+    | CallsCounted | PhoneReached | PhoneLost | AgentSignedIn | AgentSignedOut | AgentPressedReady | AgentPressedBreak
+    | StepStarted | CallQueued | CallOffered | RatingGiven | CallDismissed | CallEnded | AgentSetAside | WrapUpEnded
     | RecordingFinished | NoteWritten
 )  # fmt: skip
 

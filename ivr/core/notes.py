@@ -1,0 +1,128 @@
+"""From the words that were heard on each leg to a note: who said what, in order of time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Literal
+
+Speaker = Literal["caller", "agent"]
+
+BREATH_S = 0.4
+"""A pause after which the other side may have said something in between."""
+TURN_S = 1.5
+"""A pause that starts a new line even when nobody else spoke."""
+
+LABELS: dict[Speaker, str] = {"caller": "市民", "agent": "坐席"}
+
+_HAN = re.compile("[\u3005-\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word as the recogniser heard it. Times are seconds from the start of the leg's recording."""
+
+    text: str
+    start_s: float
+    end_s: float
+    confidence: float
+    """0 (a guess) … 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that one side said. Times are seconds from the start of the recording."""
+
+    speaker: Speaker
+    start_s: float
+    end_s: float
+    text: str
+    confidence: float
+    """Mean of the words' confidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """The written form of one conversation."""
+
+    call_id: str
+    lines: tuple[Line, ...]
+    model: str
+    """Name of the speech model that heard it."""
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Phrase:
+    """Words of one speaker without a breath in between."""
+
+    speaker: Speaker
+    words: tuple[Word, ...]
+
+    @property
+    def start_s(self) -> float:
+        return self.words[0].start_s
+
+    @property
+    def end_s(self) -> float:
+        return max(word.end_s for word in self.words)
+
+
+def write(caller: Sequence[Word], agent: Sequence[Word], language: str) -> tuple[Line, ...]:
+    """The conversation as lines, sorted by start. `language` is an ISO 639 code such as `zh`.
+
+    Each leg is first cut into phrases at every breath, so that speech of both at once does not shred either; phrases
+    in order of time are then joined into lines for as long as the same side goes on without a long pause.
+    """
+    phrases = sorted([*_phrases("caller", caller), *_phrases("agent", agent)], key=lambda phrase: phrase.start_s)
+    lines: list[list[_Phrase]] = []
+    for phrase in phrases:
+        last = lines[-1][-1] if lines else None
+        if last and last.speaker == phrase.speaker and phrase.start_s - last.end_s <= TURN_S:
+            lines[-1].append(phrase)
+        else:
+            lines.append([phrase])
+    return tuple(_line(line, language) for line in lines)
+
+
+def as_text(note: Note) -> str:
+    """The note for the record: one `mm:ss 市民：…` or `mm:ss 坐席：…` per line. Minutes go on past 59."""
+    return "".join(f"{_clock(line.start_s)} {LABELS[line.speaker]}：{line.text}\n" for line in note.lines)
+
+
+def _phrases(speaker: Speaker, words: Sequence[Word]) -> Iterable[_Phrase]:
+    phrase: list[Word] = []
+    for word in sorted((word for word in words if word.text.strip()), key=lambda word: word.start_s):
+        if phrase and word.start_s - phrase[-1].end_s > BREATH_S:
+            yield _Phrase(speaker, tuple(phrase))
+            phrase = []
+        phrase.append(word)
+    if phrase:
+        yield _Phrase(speaker, tuple(phrase))
+
+
+def _line(phrases: Sequence[_Phrase], language: str) -> Line:
+    words = [word for phrase in phrases for word in phrase.words]
+    return Line(
+        phrases[0].speaker,
+        phrases[0].start_s,
+        max(phrase.end_s for phrase in phrases),
+        _join((word.text.strip() for word in words), language),
+        fmean(word.confidence for word in words),
+    )
+
+
+def _join(texts: Iterable[str], language: str) -> str:
+    """Words into a sentence: spaces between them, save between two Chinese characters of Chinese text."""
+    joined = ""
+    for text in texts:
+        tight = language == "zh" and joined and _HAN.match(joined[-1]) and _HAN.match(text)
+        joined += text if tight or not joined else f" {text}"
+    return joined
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes:02d}:{rest:02d}"

@@ -1,0 +1,25 @@
+"""Where a conversation's recording lies. One function, so that the writer and every reader look in the same place."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+
+_CALL_ID = re.compile(r"(?:[A-Za-z0-9_-]+-)?(\d{9,11})\.\d+", re.ASCII)
+_RING_NUMBER = re.compile(r"[1-9]\d{0,5}", re.ASCII)
+
+
+def recording_base(call_id: str, ring_id: str) -> PurePosixPath:
+    """`YYYY/MM/DD/<call_id>-<n>` below the folder of the recordings, without `-agent.wav` or `-caller.wav`.
+
+    The day is the call's own, in UTC, taken from the call_id (Asterisk's `<epoch seconds>.<n>`). Raises ValueError for ids that are not ours.
+    """
+    call = _CALL_ID.fullmatch(call_id)
+    if call is None:
+        raise ValueError(f"{call_id!r} is not a call id (<epoch seconds>.<number>).")
+    number = ring_id.removeprefix(f"{call_id}/")
+    if number == ring_id or not _RING_NUMBER.fullmatch(number):
+        raise ValueError(f"{ring_id!r} is not a ring id of the call {call_id}.")
+    day = datetime.fromtimestamp(int(call[1]), UTC)
+    return PurePosixPath(f"{day:%Y/%m/%d}") / f"{call_id}-{number}"

@@ -1,0 +1,55 @@
+"""The matcher: waiting calls × free agents → who gets whom, and why.
+
+Order of calls: higher priority first, then whoever has waited longest. For each call in that order: of the free agents
+who have the skill, the one who has been idle longest. One agent gets one call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ivr.core.agents import Agent
+from ivr.core.calls import Call
+from ivr.core.dialplan import Queue
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    call_id: str
+    agent_id: str
+    why: tuple[str, ...]
+
+
+def line(calls: Iterable[Call], queues: Mapping[str, Queue]) -> list[Call]:
+    """The waiting calls in the order in which they are served."""
+    return sorted(calls, key=lambda c: (-queues[c.queue].priority, c.queued_at or 0.0, c.call_id))
+
+
+def match(calls: Iterable[Call], agents: Iterable[Agent], queues: Mapping[str, Queue], now: float) -> list[Match]:
+    """Pair waiting calls with free agents. Pure: the same input gives the same pairs."""
+    free = sorted((a for a in agents if a.free), key=lambda a: (a.idle_since, a.agent_id))
+    pairs: list[Match] = []
+    for place, call in enumerate(line(calls, queues), start=1):
+        if not free:
+            break
+        queue = queues[call.queue]
+        able = [a for a in free if queue.skill in a.profile.skills]
+        if not able:
+            continue
+        agent = able[0]
+        free.remove(agent)
+        why = (
+            f"place {place} in the line, priority {queue.priority}, waited {max(0.0, now - (call.queued_at or now)):.0f} s",
+            f"skill {queue.skill}: {len(able)} free",
+            f"longest idle, {max(0.0, now - agent.idle_since):.0f} s",
+        )
+        pairs.append(Match(call.call_id, agent.agent_id, why))
+    return pairs
+
+
+def ahead_of(call: Call, calls: Iterable[Call], queues: Mapping[str, Queue]) -> int:
+    """How many callers who need the same skill are served before this one."""
+    skill = queues[call.queue].skill
+    same = [c for c in calls if queues[c.queue].skill == skill]
+    return next((n for n, c in enumerate(line(same, queues)) if c.call_id == call.call_id), 0)

@@ -1,0 +1,81 @@
+"""Random call stories: whatever people and agents do, every call ends in exactly one outcome and nobody is stranded."""
+
+from collections import Counter
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ivr.core import events as ev
+from ivr.core.agents import Status
+from ivr.core.calls import Outcome, Stage
+from tests.core.world import World
+
+_BUSY = (Status.RESERVED, Status.TALKING)
+
+
+def _check(world: World) -> None:
+    floor = world.floor
+    for call_id, line in world.lines.items():
+        call = floor.calls[call_id]
+        assert call.live
+        if call.stage in (Stage.MENU, Stage.RATING):
+            assert line.orders, f"{call_id} is in {call.stage} and nothing is going to happen"
+        if call.stage is Stage.WAITING:
+            assert line.orders or call.step == "", f"{call_id} waits for a prompt that nobody plays"
+        if line.doing == "talking":
+            assert call.stage is Stage.TALKING
+    for agent in floor.agents.values():
+        if agent.status in _BUSY:
+            call = floor.calls[agent.call_id]
+            assert call.ring and call.ring.agent_id == agent.agent_id, f"{agent.agent_id} is held by no call"
+    held = Counter(c.ring.agent_id for c in floor.calls.values() if c.ring)
+    assert all(n == 1 for n in held.values()), f"two calls for one agent: {held}"
+    for call in floor.waiting():
+        skill = world.plan.queues.queue[call.queue].skill
+        able = [a for a in floor.agents.values() if a.free and skill in a.profile.skills]
+        assert not able, f"{call.call_id} waits while {able[0].agent_id} is free"
+
+
+@settings(max_examples=200, deadline=None)
+@given(seed=st.integers(min_value=0, max_value=2**32))
+def test_every_story_ends_in_exactly_one_outcome(seed: int) -> None:
+    world = World(Random(seed))
+    for _ in range(150):
+        world.step()
+        _check(world)
+    for call_id in list(world.lines):
+        world.hang_up(call_id)
+    arrived = [e.call_id for e in world.journal if isinstance(e, ev.CallArrived)]
+    outcomes = Counter(e.call_id for e in world.journal if isinstance(e, ev.CallEnded))
+    assert set(outcomes) == set(arrived)
+    assert all(n == 1 for n in outcomes.values())
+    assert {e.outcome for e in world.journal if isinstance(e, ev.CallEnded)} <= set(Outcome)
+    assert not [a for a in world.floor.agents.values() if a.status in _BUSY]
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(min_value=0, max_value=2**32))
+def test_the_books_balance_from_the_journal_alone(seed: int) -> None:
+    world = World(Random(seed))
+    for _ in range(120):
+        world.step()
+    for call_id in list(world.lines):
+        world.hang_up(call_id)
+    live = {c.call_id: c for c in world.floor.calls.values()}
+    world.floor.calls.clear()
+    world.floor.restore(world.journal, [], world.now)
+    for call_id, call in live.items():
+        assert world.floor.calls[call_id] == call
+
+
+def test_switching_off_ends_every_call_once() -> None:
+    world = World(Random(7))
+    for _ in range(60):
+        world.step()
+    calls = set(world.lines)
+    events, actions = world.floor.close(world.now)
+    world._take(events, actions)
+    assert calls and not world.lines
+    ended = [e.call_id for e in world.journal if isinstance(e, ev.CallEnded)]
+    assert len(ended) == len(set(ended)) and calls <= set(ended)

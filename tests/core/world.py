@@ -1,0 +1,176 @@
+"""A telephone world in miniature for the pure core: it performs the floor's actions and tells what happened, by dice."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from random import Random
+
+from ivr.core import actions as do
+from ivr.core import dialplan
+from ivr.core import events as ev
+from ivr.core.agents import Profile
+from ivr.core.events import Event
+from ivr.core.floor import Floor, Rules
+
+REPO = Path(__file__).parents[2]
+PROFILES = (
+    Profile("8001", "谭思琦", frozenset({"general", "enterprise"})),
+    Profile("8002", "李明", frozenset({"general"})),
+    Profile("8003", "王芳", frozenset({"general", "deputies"})),
+)
+
+
+def shipped_plan() -> dialplan.Plan:
+    """The plan in dialplans/, with every prompt two seconds long."""
+    tables = [tomllib.loads((REPO / "dialplans" / f"{name}.toml").read_text("utf-8")) for name in ("city", "queues")]
+    names = tomllib.loads((REPO / "prompts/zh/prompts.toml").read_text("utf-8"))
+    return dialplan.parse(tables[0], tables[1], dict.fromkeys(_texts(names), 2.0))
+
+
+def _texts(table: dict[str, object]) -> list[str]:
+    found: list[str] = []
+    for name, value in table.items():
+        found += _texts(value) if isinstance(value, dict) else [name]
+    return found
+
+
+class Line:
+    """One citizen's channel in Asterisk: the orders it has, and what it does."""
+
+    def __init__(self) -> None:
+        self.orders: list[do.Action] = []
+        self.doing = "idle"
+        self.ring: do.RingAgent | None = None
+        self.lease_until = 0.0
+
+
+class World:
+    """Channels, agents' telephones and time. `step` lets one thing happen."""
+
+    def __init__(self, dice: Random, plan: dialplan.Plan | None = None) -> None:
+        self.dice = dice
+        self.now = 1_700_000_000.0
+        self.plan = plan or shipped_plan()
+        self.floor = Floor(self.plan, PROFILES, Rules())
+        self.lines: dict[str, Line] = {}
+        self.journal: list[Event] = []
+        self.calls_made = 0
+        for profile in PROFILES:
+            self.tell(ev.PhoneReached(self.now, profile.agent_id))
+
+    def tell(self, event: Event) -> None:
+        events, actions = self.floor.handle(event)
+        self._take(events, actions)
+
+    def _take(self, events: list[Event], actions: list[do.Action]) -> None:
+        self.journal += events
+        for action in actions:
+            self._perform(action)
+
+    def _perform(self, action: do.Action) -> None:
+        line = self.lines.get(action.call_id)
+        match action:
+            case do.CloseRecording():
+                self.tell(ev.RecordingFinished(self.now, action.call_id, action.ring_id))
+            case do.WriteNote():
+                self.tell(ev.NoteWritten(self.now, action.call_id))
+            case _ if line is None:
+                pass
+            case do.HangUp():
+                self.hang_up(action.call_id)
+            case do.RenewLease():
+                line.lease_until = self.now + action.seconds
+            case do.CancelRing():
+                if line.doing == "ringing" and line.ring:
+                    self._stop_ringing(action.call_id, line, "cancelled")
+            case _:
+                line.orders.append(action)
+
+    def _stop_ringing(self, call_id: str, line: Line, reason: str) -> None:
+        ring, line.ring, line.doing = line.ring, None, "idle"
+        assert ring
+        self.tell(ev.RingEnded(self.now, call_id, ring.ring_id, reason))
+
+    # --- what can happen ----------------------------------------------------------------------------------------------
+
+    def arrive(self, ani: str = "13800138000", dnis: str = "12345") -> str:
+        self.calls_made += 1
+        call_id = f"{self.now:.0f}.{self.calls_made}"
+        self.lines[call_id] = Line()
+        self.tell(ev.CallArrived(self.now, call_id, f"PJSIP/local-{self.calls_made}", ani, dnis))
+        return call_id
+
+    def hang_up(self, call_id: str) -> None:
+        if self.lines.pop(call_id, None):
+            self.tell(ev.CallerHungUp(self.now, call_id, 16))
+
+    def advance(self, call_id: str) -> None:
+        """The channel's present order comes to its end, in one of the ways it can."""
+        line = self.lines[call_id]
+        if line.doing == "talking":
+            line.doing, ring, line.ring = "idle", line.ring, None
+            assert ring
+            self.tell(ev.AgentHungUp(self.now, call_id, ring.ring_id))
+        elif line.doing == "ringing":
+            assert line.ring
+            if self.dice.random() < 0.5:
+                line.doing = "talking"
+                self.tell(ev.AgentAnswered(self.now, call_id, line.ring.ring_id, 16000))
+            else:
+                self._stop_ringing(call_id, line, self.dice.choice(["no_answer", "busy", "rejected", "unreachable"]))
+        elif line.orders:
+            self._obey(call_id, line, line.orders.pop(0))
+
+    def _obey(self, call_id: str, line: Line, order: do.Action) -> None:
+        match order:
+            case do.Ask():
+                key = self.dice.choice(["", "2", "1", "7", "5", "*"])
+                self.tell(ev.StepEnded(self.now, call_id, order.step, key, failed=self.dice.random() < 0.05))
+            case do.Say():
+                self.tell(ev.StepEnded(self.now, call_id, order.step))
+            case do.RingAgent():
+                line.doing, line.ring = "ringing", order
+
+    def press(self) -> None:
+        agent = self.dice.choice(PROFILES).agent_id
+        kind = self.dice.choice(
+            [ev.AgentSignedIn, ev.AgentPressedReady, ev.AgentPressedReady, ev.AgentPressedBreak, ev.AgentSignedOut]
+        )
+        self.tell(kind(self.now, agent))
+
+    def restart_controller(self) -> None:
+        """kill -9, and a new controller that has only the journal, the saved agents and what Asterisk still carries."""
+        saved = list(self.floor.agents.values())
+        self.floor = Floor(self.plan, PROFILES, Rules())
+        self.floor.restore(self.journal, saved, self.now)
+        began = self.now
+        self.now += 1
+        for profile in PROFILES:
+            self.tell(ev.PhoneReached(self.now, profile.agent_id))
+        for call_id, line in list(self.lines.items()):
+            line.orders = []
+            ring_id = line.ring.ring_id if line.ring else ""
+            self.tell(ev.CallFound(self.now, call_id, "PJSIP/x", line.doing, ani=ring_id[:0], dnis="12345"))
+        self.tell(ev.CallsCounted(began, tuple(self.lines)))
+
+    def step(self) -> None:
+        """Let a moment pass and one thing happen."""
+        self.now += self.dice.choice([0.01, 0.5, 2.0, 7.0])
+        dice = self.dice.random()
+        calls = list(self.lines)
+        if dice < 0.15 and len(calls) < 8:
+            self.arrive(self.dice.choice(["13800138000", "", "+8613907330001"]), self.dice.choice(["12345", "12346"]))
+        elif dice < 0.30:
+            self.press()
+        elif dice < 0.38 and calls:
+            self.hang_up(self.dice.choice(calls))
+        elif dice < 0.39:
+            self.restart_controller()
+        elif calls:
+            self.advance(self.dice.choice(calls))
+        self.tick()
+
+    def tick(self) -> None:
+        events, actions = self.floor.tick(self.now)
+        self._take(events, actions)
