@@ -112,7 +112,7 @@ def evolve(agent: Agent, event: Event) -> Agent:
 
 
 def released(agent: Agent, at: float) -> Agent:
-    """The agent after their call has gone: to wrap-up when they talked; back to ready, and no less idle, when it only rang."""
+    """The agent after their call has gone: to wrap-up after talking; back to ready, no less idle, when it only rang."""
     if agent.status not in _BUSY:
         return agent
     if agent.signing_out:

@@ -1,4 +1,4 @@
-"""A telephone world in miniature for the pure core: it performs the floor's actions and tells what happened, by dice."""
+"""A telephone world in miniature for the pure core: it performs the actions and tells what happened, by dice."""
 
 from __future__ import annotations
 
