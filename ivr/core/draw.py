@@ -1,0 +1,30 @@
+"""A plan as a picture made from the data, so that it cannot lie."""
+
+from __future__ import annotations
+
+from ivr.core.dialplan import Plan, Target
+
+
+def mermaid(plan: Plan, texts: dict[str, str]) -> str:
+    """The plan as a Mermaid flowchart, in Chinese. `texts`: what each prompt says."""
+    lines = ["flowchart LR", '  caller(["市民来电"])']
+    for number, target in plan.city.number.items():
+        lines += _edge("caller", f"拨 {number}", target)
+    for known in plan.city.caller:
+        lines += _edge("caller", f"来电号码：{known.name}（{len(known.numbers)} 个）", known)
+    lines += _edge("caller", "其他号码", plan.city.default)
+    for name, menu in plan.city.menu.items():
+        said = "<br>".join(texts.get(prompt, prompt) for prompt in menu.prompt)
+        lines.append(f'  menu_{name}["{said}"]')
+        for key, target in menu.key.items():
+            lines += _edge(f"menu_{name}", f"按 {key}", target, name)
+        lines += _edge(f"menu_{name}", "按错", menu.wrong_key, name)
+        lines += _edge(f"menu_{name}", f"不按（{menu.wait_s:g} 秒）", menu.no_input, name)
+    for name, queue in plan.queues.queue.items():
+        lines.append(f'  queue_{name}[("{queue.name}<br>技能 {queue.skill}，优先级 {queue.priority}")]')
+    return "\n".join(lines) + "\n"
+
+
+def _edge(start: str, label: str, target: Target, menu: str = "") -> list[str]:
+    end = f"queue_{target.queue}" if target.queue else f"menu_{menu if target.repeat else target.menu}"
+    return [f'  {start} -- "{label}" --> {end}']

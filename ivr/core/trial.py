@@ -1,0 +1,54 @@
+"""A call tried on paper: what a caller would hear for the keys they press, without a telephone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ivr.core import menu
+from ivr.core.dialplan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Prompts are played; a key is wanted when `asks` is true."""
+
+    prompts: tuple[str, ...]
+    asks: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """The end of the trial: the line that the caller joins, and why."""
+
+    queue: str
+    mark: str
+    why: str
+
+
+class Trial:
+    """Walks a plan: `step(key)` gives what happens next. `key` is "" for silence, and ignored on the first step."""
+
+    def __init__(self, plan: Plan, ani: str, dnis: str) -> None:
+        self._plan = plan
+        self._target, self._why = plan.entry(ani, dnis)
+        self._menu = ""
+        self._tries = 0
+        self._steps = 0
+
+    def step(self, key: str = "") -> Iterator[Heard | Queued]:
+        """What happens after the key."""
+        plan = self._plan
+        if self._menu:
+            self._target, self._why = menu.answer(plan, self._menu, self._tries, key)
+        target, why = menu.bounded(plan, self._target, self._why, self._steps)
+        if target.queue is not None:
+            if target.say:
+                yield Heard(target.say, asks=False)
+            yield Queued(target.queue, target.mark, why)
+            return
+        name = self._menu if target.repeat else str(target.menu)
+        self._tries = self._tries + 1 if name == self._menu else 1
+        self._menu = name
+        self._steps += 1
+        yield Heard((*target.say, *plan.city.menu[name].prompt), asks=True)

@@ -1,0 +1,33 @@
+"""Reads `dialplans/*.toml` and the prompts, and gives a checked plan."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from ivr.adapters import prompts
+from ivr.core import dialplan
+from ivr.core.dialplan import Plan
+from ivr.core.errors import DialplanError
+
+
+def load(root: Path, language: str) -> Plan:
+    """The plan below `root` (dialplans/ and prompts/<language>/).
+
+    Raises DialplanError or PromptError with one sentence per mistake.
+    """
+    city, queues = (_table(root / "dialplans" / name) for name in ("city.toml", "queues.toml"))
+    recorded = prompts.load(root / "prompts" / language)
+    return dialplan.parse(city, queues, {name: prompt.duration_s for name, prompt in recorded.items()})
+
+
+def _table(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise DialplanError(f"{path}: there is no such file.") from None
+    except UnicodeDecodeError:
+        raise DialplanError(f"{path}: this is not UTF-8 text; save it again as UTF-8.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise DialplanError(f"{path}: not readable as TOML: {error}.") from None

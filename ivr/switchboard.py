@@ -1,0 +1,169 @@
+"""Event in → core → journal → actions out. Owns all live state; the only task that touches the floor."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Protocol
+
+import structlog
+
+from ivr.core.actions import Action
+from ivr.core.agents import Agent
+from ivr.core.calls import Call
+from ivr.core.errors import HotlineError
+from ivr.core.events import Event
+from ivr.core.floor import Floor
+
+log = structlog.get_logger()
+
+TICK_S = 0.5
+BATCH = 256
+"""Events taken into one transaction at the most."""
+
+
+class Journal(Protocol):
+    """What the switchboard needs of the store."""
+
+    async def append(self, events: Sequence[Event], calls: Sequence[Call], agents: Sequence[Agent]) -> None:
+        """Durable when it returns; raises StoreError."""
+
+
+Publish = Callable[[set[str], set[str]], None]
+Perform = Callable[[Action], Awaitable[None]]
+
+
+class Switchboard:
+    """`tell` and `submit` bring events in; actions go out through `perform`, changes through `publish`.
+
+    Nothing leaves the switchboard (no action, no answer to a person, no change on a screen) before the events behind it
+    are in the journal. When the journal cannot be written the calls go on all the same: the events are kept and
+    written with the next batch, and `problem` says so.
+    """
+
+    def __init__(
+        self, floor: Floor, journal: Journal, perform: Perform, publish: Publish, clock: Callable[[], float]
+    ) -> None:
+        self.floor = floor
+        self.problem = ""
+        self._journal = journal
+        self._perform = perform
+        self._publish = publish
+        self._clock = clock
+        self._inbox: asyncio.Queue[tuple[Event, asyncio.Future[None] | None]] = asyncio.Queue()
+        self._unwritten: list[Event] = []
+        self._last: dict[str, asyncio.Task[None]] = {}
+
+    def tell(self, event: Event) -> None:
+        """Hand in an event; returns at once."""
+        self._inbox.put_nowait((event, None))
+
+    async def submit(self, event: Event) -> None:
+        """Hand in an event, and return when it was applied and is safe in the journal."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._inbox.put_nowait((event, done))
+        await done
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        due = self._clock()
+        while True:
+            batch = await self._batch(max(0.0, due - self._clock()))
+            events: list[Event] = []
+            actions: list[Action] = []
+            for event, _ in batch:
+                self._handle(event, events, actions)
+            if self._clock() >= due or due - self._clock() > TICK_S:
+                self._collect(self.floor.tick(self._clock()), events, actions)
+                due = self._clock() + TICK_S
+            await self._settle(events, actions)
+            for _, done in batch:
+                if done and not done.done():
+                    done.set_result(None)
+
+    async def resume(self) -> None:
+        """After `floor.restore`: take up the work that a crash cut off, and show the restored state."""
+        await self._settle([], list(self.floor.resume()))
+
+    async def close(self) -> None:
+        """Dismiss every live call; returns when their channels have been told. The inbox still has to be run."""
+        events, actions = self.floor.close(self._clock())
+        await self._settle(events, actions)
+
+    async def idle(self) -> None:
+        """Return when every action handed out so far has been performed."""
+        while self._last:
+            await asyncio.gather(*self._last.values(), return_exceptions=True)
+
+    async def _batch(self, wait_s: float) -> list[tuple[Event, asyncio.Future[None] | None]]:
+        batch = []
+        with suppress(TimeoutError):
+            batch.append(await asyncio.wait_for(self._inbox.get(), wait_s))
+        while batch and len(batch) < BATCH and not self._inbox.empty():
+            batch.append(self._inbox.get_nowait())
+        return batch
+
+    def _handle(self, event: Event, events: list[Event], actions: list[Action]) -> None:
+        try:
+            self._collect(self.floor.handle(event), events, actions)
+        except Exception:
+            # A fault in one call's logic must not take the other callers with it.
+            log.exception("event.crashed", kind=type(event).__name__, call_id=getattr(event, "call_id", ""))
+
+    @staticmethod
+    def _collect(outcome: tuple[list[Event], list[Action]], events: list[Event], actions: list[Action]) -> None:
+        events += outcome[0]
+        actions += outcome[1]
+
+    async def _settle(self, events: list[Event], actions: list[Action]) -> None:
+        floor = self.floor
+        calls, floor.changed_calls = floor.changed_calls, set()
+        agents, floor.changed_agents = floor.changed_agents, set()
+        if events or calls or agents or self._unwritten:
+            await self._write(events, calls, agents)
+            self._publish(calls, agents)
+        for action in actions:
+            self._dispatch(action)
+
+    async def _write(self, events: list[Event], calls: set[str], agents: set[str]) -> None:
+        floor = self.floor
+        self._unwritten += events
+        try:
+            await self._journal.append(
+                self._unwritten,
+                [floor.calls[c] for c in calls if c in floor.calls],
+                [floor.agents[a] for a in agents],
+            )
+        except HotlineError as error:
+            if not self.problem:
+                log.error("journal.not_written", sentence=str(error), events=len(self._unwritten))
+            self.problem = str(error)
+            # The projections go with the next batch as well.
+            floor.changed_calls |= calls
+            floor.changed_agents |= agents
+        else:
+            self._unwritten = []
+            self.problem = ""
+
+    def _dispatch(self, action: Action) -> None:
+        """Perform in the background; one call's actions one after another."""
+        task = asyncio.create_task(self._after(self._last.get(action.call_id), action))
+        self._last[action.call_id] = task
+        task.add_done_callback(lambda done: self._forget(action.call_id, done))
+
+    def _forget(self, call_id: str, task: asyncio.Task[None]) -> None:
+        if self._last.get(call_id) is task:
+            del self._last[call_id]
+
+    async def _after(self, before: asyncio.Task[None] | None, action: Action) -> None:
+        if before:
+            await asyncio.wait([before])
+        try:
+            await self._perform(action)
+        except HotlineError as error:
+            log.warning(
+                "action.failed", action=type(action).__name__, call_id=action.call_id, sentence=str(error)
+            )
+        except Exception:
+            log.exception("action.crashed", action=type(action).__name__, call_id=action.call_id)
