@@ -11,7 +11,8 @@ HotlineError
 │   └── ActionRefused    Asterisk answered "Error"
 ├── SpeechError          model missing or broken, recogniser died: worth another try later
 │   └── RecordingRefused  this recording will never be transcribed
-└── StoreError           the database
+├── StoreError           the database
+└── WebError             the web server: address in use
 """
 
 from __future__ import annotations
@@ -65,6 +66,10 @@ class RecordingRefused(SpeechError):
 
 
 class StoreError(HotlineError):
+    pass
+
+
+class WebError(HotlineError):
     pass
 
 
