@@ -1,0 +1,139 @@
+"""Every address of the JSON interface, in one table: the router and the OpenAPI document are both made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from ivr.adapters.web import agents, calls, health, signin
+from ivr.adapters.web.access import Identity, client_address, on_loopback
+from ivr.adapters.web.desk import PARTS, Ask
+from ivr.adapters.web.problems import Refused
+from ivr.adapters.web.schemas import (
+    AgentOrder,
+    AgentView,
+    CallDetail,
+    CallPage,
+    CallQuery,
+    Health,
+    Me,
+    PhoneSettings,
+    Role,
+    SignIn,
+)
+
+ANYBODY: frozenset[Role] = frozenset()
+EVERYONE: frozenset[Role] = frozenset({"agent", "supervisor", "admin"})
+OFFICE: frozenset[Role] = frozenset({"supervisor", "admin"})
+
+NOBODY = Identity("", "agent")
+"""Who asks where no sign-in is needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One address."""
+
+    method: str
+    path: str
+    run: Callable[[Ask], Awaitable[BaseModel | web.StreamResponse]]
+    roles: frozenset[Role]
+    """Who may; empty: anybody, signed in or not."""
+    summary: str
+    answer: type[BaseModel] | None = None
+    """What comes back as JSON; None when `media` says otherwise."""
+    given: type[BaseModel] | None = None
+    """The JSON body of a POST, the query of a GET."""
+    media: str = "application/json"
+    status: int = 200
+    local: bool = False
+    """True: this machine needs no sign-in."""
+
+
+async def openapi_document(ask: Ask) -> web.StreamResponse:
+    """The description of this interface."""
+    return web.json_response(text=ask.parts.openapi)
+
+
+async def live(ask: Ask) -> web.StreamResponse:
+    """The WebSocket."""
+    return await ask.parts.feed.serve(ask.request, ask.who)
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("POST", "/api/session", signin.sign_in, ANYBODY, "Sign in; sets the session cookie", Me, SignIn),
+    Route("GET", "/api/session", signin.who_am_i, EVERYONE, "Who is signed in", Me),
+    Route("DELETE", "/api/session", signin.sign_out, EVERYONE, "Sign out", status=204),
+    Route("GET", "/api/calls", calls.list_calls, EVERYONE, "Calls, newest first", CallPage, CallQuery),
+    Route("GET", "/api/calls/{call_id}", calls.call_detail, EVERYONE, "One call and its story", CallDetail),
+    Route(
+        "GET",
+        "/api/calls/{call_id}/recordings/{recording_id}",
+        calls.recording,
+        EVERYONE,
+        "The sound of one leg; understands Range",
+        media="audio/wav",
+    ),
+    Route("POST", "/api/agents/me", agents.order, EVERYONE, "Change one's own state", AgentView, AgentOrder),
+    Route("GET", "/api/phone", agents.own_phone, EVERYONE, "Settings of the agent's own telephone", PhoneSettings),
+    Route(
+        "GET",
+        "/api/phone/citizen",
+        agents.citizen_phone,
+        EVERYONE,
+        "Settings of the citizen's web phone",
+        PhoneSettings,
+    ),
+    Route("GET", "/api/live", live, EVERYONE, "WebSocket: `Snapshot`, then `Change`s (see `Live`)", status=101),
+    Route("GET", "/api/openapi.json", openapi_document, ANYBODY, "This document"),
+    Route("GET", "/health/live", health.alive, ANYBODY, "The server runs", Health),
+    Route("GET", "/health/ready", health.ready, ANYBODY, "The hotline can take calls; 503 when not", Health),
+    Route("GET", "/metrics", health.metrics, OFFICE, "Figures for Prometheus", media="text/plain", local=True),
+)
+
+
+def endpoint(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """The aiohttp side of a route: who asks, may they, what is given, and the answer as JSON."""
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        parts = request.app[PARTS]
+        who = NOBODY
+        if route.roles and not (route.local and _from_this_machine(request)):
+            known = await parts.access.identify(request)
+            if known is None:
+                raise Refused("sign_in_needed", headers={"WWW-Authenticate": "Bearer"})
+            if known.role not in route.roles:
+                raise Refused("role_refused")
+            who = known
+        answer = await route.run(Ask(request, parts, who, await _given(route, request)))
+        if isinstance(answer, BaseModel):
+            return web.json_response(text=answer.model_dump_json(), status=route.status)
+        return answer
+
+    return serve
+
+
+def _from_this_machine(request: web.Request) -> bool:
+    return on_loopback(request.remote or "") and on_loopback(client_address(request))
+
+
+async def _given(route: Route, request: web.Request) -> Any:
+    if route.given is None:
+        return None
+    try:
+        if route.method == "GET":
+            return route.given.model_validate(dict(request.query))
+        return route.given.model_validate_json(await request.read())
+    except ValidationError as error:
+        raise Refused("bad_request", _sentence(error)) from None
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first mistake, by the field's name; never the value, which may be a password."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    return f"{field}: {first['msg']}" if field else first["msg"]
