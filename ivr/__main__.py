@@ -1,5 +1,224 @@
-"""Entry point; replaced by the command line."""
+"""The command line `ivr`. Every command is a few lines here; what it does is elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from ivr import accounts, app, config, doctor, plans
+from ivr.adapters import models, prompts, recordings
+from ivr.adapters.store import Store
+from ivr.adapters.web.openapi import document
+from ivr.config import Config
+from ivr.core import draw
+from ivr.core.errors import HotlineError
+from ivr.core.trial import Heard, Queued, Trial
+
+cli = typer.Typer(
+    help="12345 市民热线服务器：来电、菜单、派单到坐席、录音、话务记录。\n\nThe server of a 12345 citizen hotline.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+models_cli = typer.Typer(help="Speech models for the notes.", no_args_is_help=True)
+prompts_cli = typer.Typer(help="The recorded texts that callers hear.", no_args_is_help=True)
+user_cli = typer.Typer(help="Accounts of the console.", no_args_is_help=True)
+cli.add_typer(models_cli, name="models")
+cli.add_typer(prompts_cli, name="prompts")
+cli.add_typer(user_cli, name="user")
+out = Console(highlight=False)
+
+ConfigFile = Annotated[Path, typer.Option("--config", help="The configuration file.", envvar="IVR_CONFIG")]
+CONFIG = Path("config.toml")
+Role = Annotated[str, typer.Option(help="agent, supervisor or admin.")]
+
+
+def _load(path: Path) -> tuple[Config, Path]:
+    """The configuration, and the folder that dialplans/ and prompts/ are in."""
+    return config.load(path), path.resolve().parent
+
+
+@cli.command()
+def run(file: ConfigFile = CONFIG) -> None:
+    """Start the whole system in the foreground; Ctrl-C stops it, with calls ended in order."""
+    settings, root = _load(file)
+    raise typer.Exit(asyncio.run(app.serve(settings, root, out.print)))
+
+
+@cli.command()
+def check(file: ConfigFile = CONFIG) -> None:
+    """Check config.toml, dialplans/ and prompts/, and that the database and the recordings agree."""
+    settings, root = _load(file)
+    plan = plans.load(root, settings.city.language)
+    skills = {skill for agent in settings.agent for skill in agent.skills}
+    problems = [
+        f"queues.toml: queue.{name}: no agent in config.toml has the skill {queue.skill!r}."
+        for name, queue in plan.queues.queue.items()
+        if queue.skill not in skills
+    ]
+    problems += asyncio.run(recordings.audit_store(settings))
+    for problem in problems:
+        out.print(problem)
+    if problems:
+        raise typer.Exit(1)
+    out.print(f"{len(plan.city.menu)} menus, {len(plan.queues.queue)} queues, {len(plan.durations)} prompts: all good.")
+
+
+@cli.command(name="try")
+def try_call(
+    file: ConfigFile = CONFIG,
+    caller: Annotated[str, typer.Option("--from", help="Calling number.")] = "13800138000",
+    called: Annotated[str, typer.Option("--to", help="Dialled number.")] = "12345",
+) -> None:
+    """Dial the menu from the keyboard: type a key and Enter, or just Enter for silence."""
+    settings, root = _load(file)
+    plan = plans.load(root, settings.city.language)
+    texts = {name: prompt.text for name, prompt in prompts.load(root / "prompts" / settings.city.language).items()}
+    trial, key = Trial(plan, caller, called), ""
+    while True:
+        for event in trial.step(key):
+            if isinstance(event, Queued):
+                queue = plan.queues.queue[event.queue]
+                out.print(f"→ {queue.name}（{event.queue}），优先级 {queue.priority}，原因：{event.why}")
+                return
+            out.print("".join(f"♪ {texts[name]}\n" for name in event.prompts).rstrip())
+            if isinstance(event, Heard) and event.asks:
+                key = sys.stdin.readline().strip()[:1]
+
+
+@cli.command(name="draw")
+def draw_plan(file: ConfigFile = CONFIG) -> None:
+    """Draw the dialplan as a Mermaid diagram, made from the data."""
+    settings, root = _load(file)
+    texts = {name: prompt.text for name, prompt in prompts.load(root / "prompts" / settings.city.language).items()}
+    print(draw.mermaid(plans.load(root, settings.city.language), texts), end="")  # noqa: T201
+
+
+@cli.command(name="doctor")
+def examine(file: ConfigFile = CONFIG) -> None:
+    """Say what is missing on this machine, and the command that mends it."""
+    settings, root = _load(file)
+    findings = doctor.examine(settings, root)
+    for finding in findings:
+        out.print(f"{'✓' if finding.ok else '✗' if finding.needed else '!'} {finding.sentence}")
+    if any(finding.needed and not finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+@cli.command()
+def token(
+    file: ConfigFile = CONFIG,
+    role: Role = "supervisor",
+    name: Annotated[str, typer.Option(help="What the token is for.")] = "program",
+) -> None:
+    """Print a new bearer token for a program; it is shown once."""
+    settings, _ = _load(file)
+    print(asyncio.run(accounts.new_token(settings, name, role)))  # noqa: T201
+
+
+@models_cli.command(name="install")
+def install_model(
+    name: Annotated[str, typer.Argument(help="Model; by default the small Chinese one.")] = models.DEFAULT,
+    from_file: Annotated[Path | None, typer.Option("--from", help="A zip file that you downloaded yourself.")] = None,
+    file: ConfigFile = CONFIG,
+) -> None:
+    """Fetch a Vosk model, or install one from a zip file."""
+    settings, _ = _load(file)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=out) as bar:
+        task = bar.add_task(name, total=None)
+        path = asyncio.run(
+            models.install(
+                settings.models,
+                name,
+                from_file,
+                progress=lambda done, total: bar.update(task, completed=done, total=total or None),
+            )
+        )
+    out.print(f"Installed: {path}")
+
+
+@models_cli.command(name="list")
+def list_models(file: ConfigFile = CONFIG) -> None:
+    """The models that are installed."""
+    settings, _ = _load(file)
+    found = models.installed(settings.models)
+    for model in found:
+        out.print(str(model))
+    if not found:
+        out.print("No model is installed; `ivr models install` fetches one.")
+
+
+@prompts_cli.command(name="check")
+def check_prompts(file: ConfigFile = CONFIG) -> None:
+    """Check that every text has its sound, and that neither changed without the other."""
+    settings, root = _load(file)
+    problems = prompts.check(root / "prompts" / settings.city.language)
+    for problem in problems:
+        out.print(problem)
+    if problems:
+        raise typer.Exit(1)
+    out.print("All prompts are there, and belong to their texts.")
+
+
+@prompts_cli.command(name="list")
+def list_prompts(file: ConfigFile = CONFIG) -> None:
+    """All prompts with their length and text."""
+    settings, root = _load(file)
+    for prompt in prompts.load(root / "prompts" / settings.city.language).values():
+        out.print(f"{prompt.name:20} {prompt.duration_s:5.1f} s  {prompt.text}")
+
+
+@prompts_cli.command(name="record")
+def record_prompt(name: str, wav: Path, file: ConfigFile = CONFIG) -> None:
+    """Take the city's own speaker for a prompt: a WAV of 16 kHz, mono, 16 bit."""
+    settings, root = _load(file)
+    prompts.record(root / "prompts" / settings.city.language, name, wav)
+    out.print(f"{name} now is {wav}.")
+
+
+@user_cli.command(name="add")
+def add_user(
+    user: str,
+    file: ConfigFile = CONFIG,
+    role: Role = "agent",
+    agent: Annotated[str, typer.Option(help="Work number that the account answers calls as.")] = "",
+) -> None:
+    """Add an account, or give it a new password, which is asked for."""
+    settings, _ = _load(file)
+    password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    asyncio.run(accounts.add(settings, user, password, role, agent))
+    out.print(f"{user} can sign in as {role}.")
+
+
+@user_cli.command(name="remove")
+def remove_user(user: str, file: ConfigFile = CONFIG) -> None:
+    """Remove an account; its sessions end at once."""
+    settings, _ = _load(file)
+    asyncio.run(accounts.remove(settings, user))
+    out.print(f"{user} is gone.")
+
+
+@cli.command()
+def openapi() -> None:
+    """Print the description of the HTTP interface, from which the console's types are made."""
+    print(document())  # noqa: T201
 
 
 def main() -> None:
-    raise SystemExit("not yet")
+    """Run the command line. A mistake of the user is a sentence and exit code 1, never a traceback."""
+    try:
+        cli()
+    except HotlineError as error:
+        Console(stderr=True, highlight=False).print(str(error), markup=False, soft_wrap=True)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

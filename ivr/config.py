@@ -95,6 +95,7 @@ class Web(Listen):
 
 class Speech(_Section):
     model: Path | None = None
+    fetch: bool = True
     processes: Annotated[int, Field(ge=1, le=64)] = 1
 
     @field_validator("model", mode="before")

@@ -1,0 +1,93 @@
+"""Accounts of the console and tokens for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import argon2
+
+from ivr.adapters.store import Account, Store
+from ivr.config import Config
+from ivr.core.errors import ConfigError
+
+ROLES = ("agent", "supervisor", "admin")
+LEAST_PASSWORD = 8
+
+
+async def new_token(config: Config, name: str, role: str) -> str:
+    """A bearer token for a program. Only its hash is kept. Raises ConfigError for an unknown role."""
+    _check_role(role)
+    token = secrets.token_urlsafe(32)
+    async with _store(config) as store:
+        await store.add_token(digest(token), name, role, time.time())
+    return token
+
+
+async def add(config: Config, user: str, password: str, role: str, agent_id: str) -> None:
+    """Add an account or replace it. Raises ConfigError when role, agent or password will not do."""
+    _check_role(role)
+    names = {agent.id: agent.name for agent in config.agent}
+    if role == "agent" and agent_id not in names:
+        raise ConfigError(f"{user}: there is no agent {agent_id!r} in config.toml; give one with --agent.")
+    if len(password) < LEAST_PASSWORD:
+        raise ConfigError(f"{user}: the password must have at least {LEAST_PASSWORD} characters.")
+    async with _store(config) as store:
+        await store.add_account(_account(user, password, role, agent_id, names.get(agent_id, user)))
+
+
+async def remove(config: Config, user: str) -> None:
+    """Remove an account and its sessions."""
+    async with _store(config) as store:
+        await store.remove_account(user)
+
+
+async def demonstration(config: Config, store: Store) -> dict[str, str]:
+    """Passwords by account, for trying the system: made at the first start, when there are no accounts at all.
+
+    They lie in `<state>/demonstration.json`, readable by the owner only, and are of no use on anything but loopback.
+    """
+    path = config.state.dir / "demonstration.json"
+    if await store.accounts():
+        return _read(path)
+    people = [(agent.id, "agent", agent.id, agent.name) for agent in config.agent]
+    people += [("banzhang", "supervisor", "", "班长"), ("admin", "admin", "", "管理员")]
+    passwords = {user: secrets.token_hex(4) for user, *_ in people}
+    for user, role, agent_id, name in people:
+        await store.add_account(_account(user, passwords[user], role, agent_id, name, demonstration=True))
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(passwords, file, indent=1)
+    return passwords
+
+
+def _read(path: Path) -> dict[str, str]:
+    try:
+        passwords: dict[str, str] = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return passwords
+
+
+def _account(
+    user: str, password: str, role: str, agent_id: str, name: str, *, demonstration: bool = False
+) -> Account:
+    return Account(user, argon2.PasswordHasher().hash(password), role, agent_id, name, demonstration)
+
+
+def _check_role(role: str) -> None:
+    if role not in ROLES:
+        raise ConfigError(f"{role!r} is not a role: use one of {', '.join(ROLES)}.")
+
+
+@asynccontextmanager
+async def _store(config: Config) -> AsyncIterator[Store]:
+    store = await Store.open(config.state.dir / "hotline.db")
+    try:
+        yield store
+    finally:
+        await store.close()

@@ -1,0 +1,307 @@
+"""Wires everything together, starts it, and stops it in order."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from ivr import accounts, plans
+from ivr.adapters import models, pbx
+from ivr.adapters.agi import Channels
+from ivr.adapters.ami import Ami
+from ivr.adapters.pbx.secrets import CITIZEN
+from ivr.adapters.speech import Recogniser
+from ivr.adapters.store import Store
+from ivr.adapters.web import Deps, WebServer
+from ivr.adapters.web.schemas import CheckView, PhoneSettings
+from ivr.archive import Archive
+from ivr.config import Config
+from ivr.core.actions import Action, CloseRecording, WriteNote
+from ivr.core.agents import Agent, Profile
+from ivr.core.calls import Call
+from ivr.core.errors import AmiError, HotlineError, PbxError
+from ivr.core.floor import Floor, Rules
+from ivr.switchboard import Switchboard
+
+log = structlog.get_logger()
+
+Say = Callable[[str], None]
+CLOSE_S = 5.0
+"""How long the end of the calls may take when the hotline is switched off."""
+RESTART_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the consoles see of the floor."""
+
+    calls: Mapping[str, Call]
+    agents: Mapping[str, Agent]
+    queues: Mapping[str, str]
+    warnings: Sequence[str]
+
+
+class Hotline:
+    """All parts of one running hotline."""
+
+    def __init__(self, config: Config, root: Path, store: Store, phones: pbx.Pbx, secrets: pbx.Secrets) -> None:
+        self.config = config
+        self.store = store
+        self.pbx = phones
+        self.secrets = secrets
+        self.model_problem = ""
+        self.asked_to_stop = False
+        desk = config.desk
+        plan = plans.load(root, config.city.language)
+        profiles = [Profile(a.id, a.name, frozenset(a.skills)) for a in config.agent]
+        rules = Rules(desk.ring_s, desk.wrap_up_s, desk.rating_s, config.asterisk.lease_s)
+        self.floor = Floor(plan, profiles, rules)
+        self.switchboard = Switchboard(self.floor, store, self._perform, self._publish, time.time)
+        self.ami = Ami(
+            config.ami.host,
+            config.ami.port,
+            "controller",
+            secrets.ami_secret("controller"),
+            on_message=lambda message: self.channels.hear(message),
+            on_link=self._link,
+        )
+        self.channels = Channels(
+            self.ami,
+            prompt_path=lambda name: f"hotline/{name}",
+            prompt_s=lambda name: plan.durations.get(name, 0.0),
+            recordings=config.recordings,
+            emit=self.switchboard.tell,
+            clock=time.time,
+        )
+        self.recogniser = Recogniser(partial(models.find_model, config), processes=config.speech.processes)
+        self.archive = Archive(
+            store, self.recogniser, config.recordings, config.city.language, self.switchboard.tell, time.time
+        )
+        self.web = WebServer(
+            Deps(
+                store=store,
+                live=self,
+                submit=self.switchboard.submit,
+                agent_phone=self._agent_phone,
+                citizen_phone=self._citizen_phone,
+                checks=self.checks,
+                city=config.city.name,
+                phone_url=config.phone_url,
+                loopback=config.web.loopback,
+                recordings=config.recordings,
+                console=root / "agent_console/dist",
+            )
+        )
+
+    async def restore(self) -> None:
+        """Take up the state that an earlier controller left."""
+        events = [event for _, event in await self.store.unfinished()]
+        self.floor.restore(events, await self.store.agents(self.floor.agents), time.time())
+
+    # --- what the switchboard and the web ask for -----------------------------------------------------------------------
+
+    async def _perform(self, action: Action) -> None:
+        if isinstance(action, CloseRecording | WriteNote):
+            await self.archive.perform(action)
+        else:
+            await self.channels.perform(action)
+
+    def _publish(self, calls: set[str], agents: set[str]) -> None:
+        self.web.publish(calls, agents)
+
+    def _link(self, up: bool) -> None:
+        log.info("ami.link", up=up)
+        self.channels.link(up)
+        self.web.publish()
+
+    def state(self) -> State:
+        names = {name: queue.name for name, queue in self.floor.plan.queues.queue.items()}
+        return State(self.floor.calls, self.floor.agents, names, [c.sentence for c in self.checks() if not c.ok])
+
+    def checks(self) -> list[CheckView]:
+        speech = self.recogniser.state
+        sentence = self.model_problem if speech.name == "no_model" and self.model_problem else speech.sentence
+        link = f"Asterisk 管理接口 {self.config.ami.host}:{self.config.ami.port} 未连接，正在重连。"
+        return [
+            _check("ami", self.ami.up, link),
+            _check("store", not self.switchboard.problem, self.switchboard.problem),
+            _check("recogniser", speech.name in ("ready", "starting"), sentence, needed=False),
+        ]
+
+    def _agent_phone(self, agent_id: str) -> PhoneSettings:
+        return self._phone(agent_id, self.secrets.phone_secret(agent_id), dial="", register=True)
+
+    def _citizen_phone(self) -> PhoneSettings:
+        return self._phone(CITIZEN, self.secrets.phone_secret(CITIZEN), dial="12345", register=False)
+
+    def _phone(self, user: str, password: str, *, dial: str, register: bool) -> PhoneSettings:
+        return PhoneSettings(
+            url=self.config.phone_url,
+            user=user,
+            password=password,
+            domain=self.config.sip.host,
+            dial=dial,
+            register_phone=register,
+        )
+
+    # --- work that goes on all the time ---------------------------------------------------------------------------------
+
+    async def watch_pbx(self) -> None:
+        """Start Asterisk again whenever it dies."""
+        while True:
+            await self.pbx.died()
+            log.error("asterisk.died", pid=self.pbx.pid)
+            while True:
+                with suppress(PbxError):
+                    await self.pbx.start()
+                    break
+                await asyncio.sleep(RESTART_S)
+
+    async def stop_pbx(self) -> None:
+        """Asterisk ends with a hotline that was switched off, never with one that failed while calls are up."""
+        if self.asked_to_stop or not any(call.live for call in self.floor.calls.values()):
+            await self.pbx.stop()
+
+    async def fetch_model(self, say: Say) -> None:
+        """Fetch the speech model once, when there is none."""
+        config = self.config
+        if not config.speech.fetch or config.speech.model or models.installed(config.models):
+            return
+        say(f"Fetching the speech model {models.DEFAULT} …")
+        try:
+            await models.install(config.models)
+        except HotlineError as error:
+            self.model_problem = str(error)
+            say(str(error))
+        self.web.publish()
+
+
+def _check(name: str, ok: bool, sentence: str, *, needed: bool = True) -> CheckView:
+    return CheckView(name=name, ok=ok, needed=needed, sentence="" if ok else sentence)
+
+
+async def serve(config: Config, root: Path, say: Say) -> int:
+    """Run the hotline until SIGINT or SIGTERM. Returns the exit code. Raises HotlineError when it cannot start."""
+    _log_to_stderr(config)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        hotline = await _assemble(config, root, say, stack)
+        tasks = [
+            asyncio.create_task(work, name=name)
+            for name, work in {
+                "switchboard": hotline.switchboard.run(),
+                "ami": hotline.ami.run(),
+                "heartbeat": hotline.channels.beat(),
+                "notes": hotline.archive.run(),
+                "asterisk": hotline.watch_pbx(),
+            }.items()
+        ]
+        stack.push_async_callback(_end, tasks)
+        await hotline.switchboard.resume()
+        await hotline.recogniser.start()
+        stack.push_async_callback(hotline.recogniser.stop)
+        await hotline.web.start(config.web.host, config.web.port)
+        stack.push_async_callback(hotline.web.stop)
+        _welcome(config, await accounts.demonstration(config, hotline.store), say)
+        fetching = asyncio.create_task(hotline.fetch_model(say))
+        stack.push_async_callback(_end, [fetching])
+        hotline.asked_to_stop = await _until(stop, tasks)
+        if hotline.asked_to_stop:
+            say("Ending the calls and stopping …")
+            await _end_calls(hotline)
+    return 0 if hotline.asked_to_stop else 1
+
+
+async def _assemble(config: Config, root: Path, say: Say, stack: AsyncExitStack) -> Hotline:
+    config.state.dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _lock(config.state.dir, stack)
+    installation = await pbx.ensure(config, say)
+    secrets = pbx.render(config, installation, root)
+    store = await Store.open(config.state.dir / "hotline.db")
+    stack.push_async_callback(store.close)
+    phones = pbx.Pbx(config, installation, secrets)
+    hotline = Hotline(config, root, store, phones, secrets)
+    await hotline.restore()
+    say(f"Starting Asterisk {installation.version} …")
+    await phones.start()
+    stack.push_async_callback(hotline.stop_pbx)
+    return hotline
+
+
+async def _until(stop: asyncio.Event, tasks: Sequence[asyncio.Task[None]]) -> bool:
+    """Wait for the signal to stop, or for one of the tasks to fail, which none ever should. False when one did."""
+    asked = asyncio.create_task(stop.wait())
+    done, _ = await asyncio.wait([asked, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    failed = [task for task in done if task is not asked]
+    for task in failed:
+        log.critical("task.ended", task=task.get_name(), exc_info=task.exception())
+    return not failed
+
+
+async def _end_calls(hotline: Hotline) -> None:
+    await hotline.switchboard.close()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_S):
+            while any(call.live for call in hotline.floor.calls.values()):
+                await asyncio.sleep(0.05)
+            await hotline.archive.settle()
+            await hotline.switchboard.idle()
+
+
+async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _lock(folder: Path, stack: AsyncExitStack) -> None:
+    """One controller per state folder."""
+    file = stack.enter_context((folder / "controller.lock").open("a"))
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise HotlineError(
+            f"Another hotline is running from {folder}; stop it first, or set IVR_STATE__DIR to another folder."
+        ) from None
+
+
+def _welcome(config: Config, passwords: Mapping[str, str], say: Say) -> None:
+    say("")
+    say(f"12345 热线已启动：  http://{'localhost' if config.web.loopback else config.web.host}:{config.web.port}/")
+    say(f"拨打：  sip:12345@{config.sip.host}:{config.sip.port}（任意 SIP 电话），或登录后打开 /phone 用浏览器拨打")
+    if passwords and config.web.loopback:
+        say("演示账号（仅限本机）：")
+        for user, password in passwords.items():
+            say(f"  {user:10} {password}")
+    say("Ctrl-C 停止。")
+
+
+def _log_to_stderr(config: Config) -> None:
+    level = logging.getLevelNamesMapping()[config.log.level.upper()]
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer() if os.isatty(2) else structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(file=os.fdopen(os.dup(2), "w", buffering=1)),
+    )
+    logging.basicConfig(level=logging.WARNING)

@@ -1,0 +1,119 @@
+"""After the conversation: see that the recording is whole, and have the note written.
+
+The list of notes to write is in the database, so it survives restarts; a note waits for as long as there is no model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from ivr.adapters import recordings
+from ivr.adapters.speech import Recogniser
+from ivr.adapters.store import Store
+from ivr.core import events as ev
+from ivr.core import notes
+from ivr.core.actions import CloseRecording, WriteNote
+from ivr.core.errors import HotlineError, RecordingRefused
+from ivr.core.events import Event
+from ivr.core.notes import Note, Word
+
+log = structlog.get_logger()
+
+CLOSE_S = 20.0
+"""Asterisk closes a recording within a second; after so long something is wrong with it."""
+RETRY_S = 5.0
+
+
+class Archive:
+    """Performs `CloseRecording` and `WriteNote`; both return at once, and end as events."""
+
+    def __init__(
+        self,
+        store: Store,
+        recogniser: Recogniser,
+        folder: Path,
+        language: str,
+        tell: Callable[[Event], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._recogniser = recogniser
+        self._folder = folder
+        self._language = language
+        self._tell = tell
+        self._clock = clock
+        self._wanted = asyncio.Event()
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def perform(self, action: CloseRecording | WriteNote) -> None:
+        if isinstance(action, WriteNote):
+            await self._store.want_note(action.call_id)
+            self._wanted.set()
+        else:
+            self._spawn(self._close(action))
+
+    async def run(self) -> None:
+        """Write the notes on the list, oldest first, until cancelled."""
+        while True:
+            self._wanted.clear()
+            waiting = await self._store.pending_notes()
+            await self._recogniser.ready()
+            left = [call_id for call_id in waiting if not await self._write(call_id)]
+            if left:
+                await asyncio.sleep(RETRY_S)
+            else:
+                await self._wanted.wait()
+
+    async def settle(self) -> None:
+        """Return when every recording that was being closed is."""
+        if self._closing:
+            await asyncio.wait(self._closing)
+
+    async def _close(self, action: CloseRecording) -> None:
+        try:
+            legs = await recordings.finish(self._folder, action.call_id, action.ring_id, CLOSE_S)
+            await self._store.add_recordings(legs)
+        except HotlineError as error:
+            log.error("recording.incomplete", call_id=action.call_id, ring_id=action.ring_id, sentence=str(error))
+        # The call goes on to its note with the legs that there are.
+        self._tell(ev.RecordingFinished(self._clock(), action.call_id, action.ring_id))
+
+    async def _write(self, call_id: str) -> bool:
+        """False when it has to be tried again."""
+        try:
+            note = await self._transcribe(call_id)
+        except RecordingRefused as error:
+            log.error("note.refused", call_id=call_id, sentence=str(error))
+            await self._store.note_failed(call_id, str(error), final=True)
+            return True
+        except HotlineError as error:
+            log.warning("note.waits", call_id=call_id, sentence=str(error))
+            await self._store.note_failed(call_id, str(error), final=False)
+            return False
+        await self._store.save_note(call_id, note)
+        self._tell(ev.NoteWritten(self._clock(), call_id))
+        return True
+
+    async def _transcribe(self, call_id: str) -> Note:
+        """All legs of the call on one clock, which starts with the first conversation."""
+        legs = await self._store.recordings(call_id)
+        words: dict[str, list[Word]] = {"caller": [], "agent": []}
+        for leg in legs:
+            later_s = leg.started_at - min(other.started_at for other in legs)
+            words[leg.leg] += [
+                replace(word, start_s=word.start_s + later_s, end_s=word.end_s + later_s)
+                for word in await self._recogniser.transcribe(self._folder / leg.path)
+            ]
+        lines = notes.write(words["caller"], words["agent"], self._language)
+        return Note(call_id, lines, self._recogniser.model, self._language)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
