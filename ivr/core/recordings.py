@@ -3,17 +3,45 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
+from typing import Literal
+
+Leg = Literal["caller", "agent"]
+LEGS: tuple[Leg, ...] = ("caller", "agent")
+ENDINGS = (".wav", ".wav16")
+"""Asterisk names RIFF/WAV files of 16,000 samples per second `wav16`."""
 
 _CALL_ID = re.compile(r"(?:[A-Za-z0-9_-]+-)?(\d{9,11})\.\d+", re.ASCII)
 _RING_NUMBER = re.compile(r"[1-9]\d{0,5}", re.ASCII)
 
 
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One side of one conversation, on disk and whole."""
+
+    recording_id: str
+    """`<call_id>-<n>-<leg>`."""
+    call_id: str
+    ring_id: str
+    leg: Leg
+    path: str
+    """Below the folder of the recordings, with `/`."""
+    started_at: float
+    """Seconds since the epoch."""
+    duration_s: float
+    rate: int
+    """Samples per second."""
+    size_bytes: int
+    sha256: str
+
+
 def recording_base(call_id: str, ring_id: str) -> PurePosixPath:
     """`YYYY/MM/DD/<call_id>-<n>` below the folder of the recordings, without `-agent.wav` or `-caller.wav`.
 
-    The day is the call's own, in UTC, taken from the call_id (Asterisk's `<epoch seconds>.<n>`). Raises ValueError for ids that are not ours.
+    The day is the call's own, in UTC, taken from the call_id (Asterisk's `<epoch seconds>.<n>`).
+    Raises ValueError for ids that are not ours.
     """
     call = _CALL_ID.fullmatch(call_id)
     if call is None:
