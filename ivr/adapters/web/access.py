@@ -38,7 +38,7 @@ class Identity:
     session: bool = False
 
 
-def secret_hash(secret: str) -> str:
+def digest(secret: str) -> str:
     """What the store keeps of a session or bearer token: they are random and long, so one SHA-256 is enough."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
@@ -104,7 +104,8 @@ class Access:
         if account.demonstration and not self._demonstration_allowed(request):
             raise Refused("demonstration_refused")
         cookie = secrets.token_urlsafe(32)
-        await self._store.add_session(secret_hash(cookie), user, self._clock() + SESSION_S)
+        await self._store.remove_expired(self._clock())
+        await self._store.add_session(digest(cookie), user, self._clock() + SESSION_S)
         return Identity(user, account.role, account.agent_id, account.name, account.demonstration), cookie
 
     async def sign_out(self, who: Identity) -> None:
@@ -115,12 +116,12 @@ class Access:
         """Who the request comes from; None without a valid cookie. Raises Refused for a wrong bearer token."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            who = await self._by_token(secret_hash(token.strip()))
+            who = await self._by_token(digest(token.strip()))
             if who is None:
                 raise Refused("bad_token", headers={"WWW-Authenticate": "Bearer"})
             return who
         cookie = request.cookies.get(COOKIE)
-        who = await self._by_session(secret_hash(cookie)) if cookie else None
+        who = await self._by_session(digest(cookie)) if cookie else None
         if who and who.demonstration and not self._demonstration_allowed(request):
             return None
         return who
@@ -144,18 +145,18 @@ class Access:
         else:
             response.del_cookie(COOKIE, path="/", httponly=True, samesite="Strict", secure=not self._loopback)
 
-    async def _by_session(self, digest: str) -> Identity | None:
-        user = await self._store.session(digest, self._clock())
+    async def _by_session(self, token_hash: str) -> Identity | None:
+        user = await self._store.session(token_hash, self._clock())
         account = await self._store.account(user) if user else None
         if account is None:
             return None
         return Identity(
-            account.user, account.role, account.agent_id, account.name, account.demonstration, digest, session=True
+            account.user, account.role, account.agent_id, account.name, account.demonstration, token_hash, session=True
         )
 
-    async def _by_token(self, digest: str) -> Identity | None:
-        token = await self._store.token(digest)
-        return Identity(token.name, token.role, name=token.name, secret=digest) if token else None
+    async def _by_token(self, token_hash: str) -> Identity | None:
+        token = await self._store.token(token_hash)
+        return Identity(token.name, token.role, name=token.name, secret=token_hash) if token else None
 
     def _verify(self, stored: str, password: str) -> bool:
         try:

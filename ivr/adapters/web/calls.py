@@ -1,20 +1,90 @@
-"""/api/calls: the archive of calls and their recordings."""
+"""/api/calls: the archive of calls and their recordings. Agents see the calls that are or were theirs."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
 from aiohttp import web
 
+from ivr.adapters.web import views
 from ivr.adapters.web.desk import Ask
-from ivr.adapters.web.schemas import CallDetail, CallPage
+from ivr.adapters.web.ports import RingRow
+from ivr.adapters.web.problems import Refused
+from ivr.adapters.web.schemas import CallDetail, CallPage, CallQuery
+
+log = structlog.get_logger()
 
 
 async def list_calls(ask: Ask) -> CallPage:
-    raise NotImplementedError
+    query: CallQuery = ask.given
+    deps = ask.parts.deps
+    agent_id = query.agent
+    if ask.who.role == "agent":
+        if not ask.who.agent_id or query.agent not in ("", ask.who.agent_id):
+            return CallPage(calls=[], next_before=None)
+        agent_id = ask.who.agent_id
+    rows = await deps.store.calls(
+        before=query.before,
+        limit=query.limit + 1,
+        agent_id=agent_id,
+        queue=query.queue,
+        outcome=query.outcome or "",
+        ani=query.q,
+    )
+    page, more = rows[: query.limit], len(rows) > query.limit
+    state, now = deps.live.state(), deps.clock()
+    return CallPage(
+        calls=[views.archived_summary(row, state, now) for row in page],
+        next_before=page[-1].arrived_at if more else None,
+    )
 
 
 async def call_detail(ask: Ask) -> CallDetail:
-    raise NotImplementedError
+    deps = ask.parts.deps
+    call_id = ask.request.match_info["call_id"]
+    row = await deps.store.call(call_id)
+    rings = await deps.store.rings(call_id)
+    if row is None or not _may_see(ask, rings):
+        raise Refused("call_not_found")
+    recordings = await deps.store.recordings(call_id)
+    note = await deps.store.note(call_id)
+    timeline = await deps.store.timeline(call_id)
+    state = deps.live.state()
+    return CallDetail(
+        **dict(views.archived_summary(row, state, deps.clock())),
+        rings=[views.ring_view(ring, state) for ring in rings],
+        recordings=[views.recording_view(recording) for recording in recordings],
+        note=views.note_view(note),
+        timeline=[views.timeline_entry(entry) for entry in timeline],
+    )
 
 
 async def recording(ask: Ask) -> web.StreamResponse:
-    raise NotImplementedError
+    """The file itself; aiohttp answers Range requests."""
+    store, folder = ask.parts.deps.store, ask.parts.deps.recordings
+    call_id, recording_id = ask.request.match_info["call_id"], ask.request.match_info["recording_id"]
+    if not _may_see(ask, await store.rings(call_id)):
+        raise Refused("recording_not_found")
+    found = next((r for r in await store.recordings(call_id) if r.recording_id == recording_id), None)
+    if found is None:
+        raise Refused("recording_not_found")
+    file = await asyncio.to_thread(_inside, folder, found.path)
+    if file is None:
+        log.error("recording.missing", recording_id=recording_id, path=found.path)
+        raise Refused("recording_file_missing")
+    log.info("recording.sent", recording_id=recording_id, user=ask.who.user)
+    headers = {"Content-Type": "audio/wav", "Content-Disposition": f'inline; filename="{recording_id}.wav"'}
+    return web.FileResponse(file, headers=headers)
+
+
+def _may_see(ask: Ask, rings: Sequence[RingRow]) -> bool:
+    return ask.who.role != "agent" or (bool(ask.who.agent_id) and views.belongs_to(rings, ask.who.agent_id))
+
+
+def _inside(folder: Path, name: str) -> Path | None:
+    """The file, when it is there and below the folder."""
+    file = (folder / name).resolve()
+    return file if file.is_relative_to(folder.resolve()) and file.is_file() else None

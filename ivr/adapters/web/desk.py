@@ -21,7 +21,6 @@ class Parts:
     access: Access
     feed: LiveFeed
     metrics: Metrics
-    openapi: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,6 @@ async def ready(ask: Ask) -> web.StreamResponse:
 
 
 async def metrics(ask: Ask) -> web.StreamResponse:
-    notes_pending = await ask.parts.deps.store.notes_pending()
-    body = ask.parts.metrics.render(notes_pending)
+    pending = await ask.parts.deps.store.pending_notes()
+    body = ask.parts.metrics.render(len(pending))
     return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -17,7 +17,7 @@ from aiohttp import WSMsgType, web
 from pydantic import ValidationError
 
 from ivr.adapters.web.access import Identity
-from ivr.adapters.web.ports import LiveSource
+from ivr.adapters.web.ports import LiveSource, LiveState
 from ivr.adapters.web.schemas import AgentView, CallSummary, Change, LiveRequest, QueueView, Snapshot
 from ivr.adapters.web.views import agent_view, belongs_to, call_summary, queue_views
 from ivr.core.calls import Call
@@ -87,8 +87,8 @@ class Listener:
             )
             self._shown = {call.call_id for call in seen}
         else:
-            calls, gone = self._changed_calls(now)
-            agents = self._changed_agents()
+            calls, gone = self._changed_calls(state, now)
+            agents = self._changed_agents(state)
             if not (calls or gone or agents) and queues == self._queues and warnings == self._warnings:
                 return None
             message = Change(
@@ -104,9 +104,8 @@ class Listener:
         self._queues, self._warnings = queues, warnings
         return message
 
-    def _changed_calls(self, now: float) -> tuple[list[CallSummary], list[str]]:
-        state = self._source.state()
-        changed, self._calls = self._calls, set()
+    def _changed_calls(self, state: LiveState, now: float) -> tuple[list[CallSummary], list[str]]:
+        changed, self._calls = self._calls | (self._shown - state.calls.keys()), set()
         calls, gone = [], []
         for call_id in sorted(changed):
             call = state.calls.get(call_id)
@@ -118,13 +117,13 @@ class Listener:
                 self._shown.discard(call_id)
         return calls, gone
 
-    def _changed_agents(self) -> list[AgentView]:
-        agents = self._source.state().agents
+    def _changed_agents(self, state: LiveState) -> list[AgentView]:
+        agents = state.agents
         changed, self._agents = self._agents, set()
         return [agent_view(agents[a]) for a in sorted(changed) if a in agents and self._sees_agent(a)]
 
     def _sees(self, call: Call) -> bool:
-        return self.who.role != "agent" or (bool(self.who.agent_id) and belongs_to(call, self.who.agent_id))
+        return self.who.role != "agent" or (bool(self.who.agent_id) and belongs_to(call.rings, self.who.agent_id))
 
     def _sees_agent(self, agent_id: str) -> bool:
         return self.who.role != "agent" or agent_id == self.who.agent_id

@@ -22,7 +22,8 @@ _WAITS_S = (1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600)
 class Metrics:
     """All figures of one server, in a registry of its own."""
 
-    def __init__(self, source: LiveSource, checks: Callable[[], Sequence[CheckView]]) -> None:
+    def __init__(self, source: LiveSource, checks: Callable[[], Sequence[CheckView]], since: float) -> None:
+        """Calls that ended before `since` were counted by the server before this one."""
         self._source = source
         self._checks = checks
         self.registry = CollectorRegistry()
@@ -43,19 +44,18 @@ class Metrics:
         self._build.labels(version("ivr")).set(1)
         for outcome in Outcome:
             self._calls.labels(outcome.value)
-        # Calls that ended before this server was made were counted by the one before it.
-        self._counted = {call_id for call_id, call in source.state().calls.items() if not call.live}
+        self._since = since
+        self._counted: set[str] = set()
 
     def publish(self, call_ids: Iterable[str]) -> None:
         """Count those of these calls that have ended, each once."""
         calls = self._source.state().calls
+        self._counted &= calls.keys()
         for call_id in call_ids:
             call = calls.get(call_id)
-            if call is None:
-                self._counted.discard(call_id)
-            elif not call.live and call_id not in self._counted:
+            if call and call.ended_at is not None and call.ended_at >= self._since and call_id not in self._counted:
                 self._counted.add(call_id)
-                self._count(call)
+                self._count(call, call.ended_at)
 
     def render(self, notes_pending: int) -> bytes:
         """All figures now, in Prometheus's text format."""
@@ -78,9 +78,9 @@ class Metrics:
             await asyncio.sleep(LAG_EVERY_S)
             self._lag.set(max(0.0, time.monotonic() - before - LAG_EVERY_S))
 
-    def _count(self, call: Call) -> None:
+    def _count(self, call: Call, ended_at: float) -> None:
         outcome = call.outcome.value if call.outcome else ""
         self._calls.labels(outcome).inc()
-        wait = call.wait_s(call.ended_at or 0.0)
+        wait = call.wait_s(ended_at)
         if wait is not None:
             self._wait.labels(call.queue, outcome).observe(wait)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -18,6 +19,7 @@ from ivr.adapters.web.schemas import Live, LiveRequest, Problem
 _REF = "#/components/schemas/{model}"
 
 
+@cache
 def openapi() -> dict[str, Any]:
     """The whole document as plain JSON values."""
     models: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {

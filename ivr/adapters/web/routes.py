@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -56,7 +58,10 @@ class Route:
 
 async def openapi_document(ask: Ask) -> web.StreamResponse:
     """The description of this interface."""
-    return web.json_response(text=ask.parts.openapi)
+    # Imported late: it is made from the table below, and `python -m` wants to be the first to import it.
+    from ivr.adapters.web.openapi import openapi
+
+    return web.json_response(openapi(), dumps=partial(json.dumps, ensure_ascii=False))
 
 
 async def live(ask: Ask) -> web.StreamResponse:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from urllib.parse import urlsplit
@@ -18,7 +17,6 @@ from ivr.adapters.web.access import Access, refuse_other_sites
 from ivr.adapters.web.desk import PARTS, Parts
 from ivr.adapters.web.live import LiveFeed
 from ivr.adapters.web.metrics import Metrics
-from ivr.adapters.web.openapi import openapi
 from ivr.adapters.web.ports import Deps
 from ivr.adapters.web.routes import ROUTES, endpoint
 from ivr.core.errors import WebError
@@ -37,7 +35,7 @@ def create_app(deps: Deps) -> web.Application:
     access = Access(deps.store, loopback=deps.loopback, clock=deps.clock)
     feed = LiveFeed(deps.live, access.still, deps.clock)
     app = web.Application(middlewares=[_answer_problems], client_max_size=MOST_BODY_BYTES)
-    app[PARTS] = Parts(deps, access, feed, Metrics(deps.live, deps.checks), json.dumps(openapi(), ensure_ascii=False))
+    app[PARTS] = Parts(deps, access, feed, Metrics(deps.live, deps.checks, deps.clock()))
     for route in ROUTES:
         if route.method == "GET":
             app.router.add_get(route.path, endpoint(route))

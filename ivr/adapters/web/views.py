@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Literal
 
-from ivr.adapters.web.ports import LiveState
-from ivr.adapters.web.schemas import AgentView, CallSummary, QueueView, RingView
+from ivr.adapters.web.ports import CallRow, JournalRow, LiveState, NoteRow, RingRow
+from ivr.adapters.web.schemas import (
+    AgentView,
+    CallSummary,
+    LineView,
+    NoteView,
+    QueueView,
+    RecordingView,
+    RingView,
+    TimelineEntry,
+)
 from ivr.core.agents import Agent
-from ivr.core.calls import Call, Ring, Stage
+from ivr.core.calls import Call, Stage
+from ivr.core.recordings import Recording
 
 _IN_LINE = frozenset({Stage.WAITING, Stage.RINGING})
 """Stages in which the citizen stands in the line: until somebody answers."""
 
 
-def agent_of(call: Call) -> str:
-    """Work number of the agent whose call it is: being rung or talking, else the last who spoke with the citizen."""
-    if call.ring:
-        return call.ring.agent_id
-    return next((ring.agent_id for ring in reversed(call.rings) if ring.answered_at is not None), "")
-
-
-def belongs_to(call: Call, agent_id: str) -> bool:
-    """True when the agent is being rung for the call or spoke with the citizen."""
-    if call.ring and call.ring.agent_id == agent_id:
-        return True
-    return any(ring.agent_id == agent_id and ring.answered_at is not None for ring in call.rings)
+def belongs_to(rings: Iterable[RingRow], agent_id: str) -> bool:
+    """True when the agent is being rung for the call with these rings, or spoke with the citizen."""
+    return any(r.agent_id == agent_id and (r.answered_at is not None or r.ended_at is None) for r in rings)
 
 
 def call_summary(call: Call, state: LiveState, now: float) -> CallSummary:
-    agent_id = agent_of(call)
+    who = call.ring or call.answered
+    agent_id = who.agent_id if who else ""
     return CallSummary(
         call_id=call.call_id,
         arrived_at=call.arrived_at,
@@ -53,7 +56,62 @@ def call_summary(call: Call, state: LiveState, now: float) -> CallSummary:
     )
 
 
-def ring_view(ring: Ring, state: LiveState) -> RingView:
+def archived_summary(row: CallRow, state: LiveState, now: float) -> CallSummary:
+    """A live call's durations go on; the state of the note is the archive's, which knows of failures."""
+    live = state.calls.get(row.call_id)
+    if live:
+        return call_summary(live, state, now).model_copy(update={"note_state": row.note_state})
+    return CallSummary(
+        call_id=row.call_id,
+        arrived_at=row.arrived_at,
+        ani=row.ani,
+        dnis=row.dnis,
+        stage=row.stage.value,
+        keys=row.keys,
+        queue=row.queue,
+        queue_name=state.queues.get(row.queue, row.queue),
+        mark=row.mark,
+        agent_id=row.agent_id,
+        agent_name=agent_name(row.agent_id, state),
+        outcome=row.outcome.value if row.outcome else None,
+        queued_at=row.queued_at,
+        answered_at=row.answered_at,
+        ended_at=row.ended_at,
+        wait_s=row.wait_s,
+        talk_s=row.talk_s,
+        rating=row.rating,
+        note_state=row.note_state,
+    )
+
+
+def recording_view(recording: Recording) -> RecordingView:
+    return RecordingView(
+        recording_id=recording.recording_id,
+        leg=recording.leg,
+        started_at=recording.started_at,
+        duration_s=recording.duration_s,
+        rate=recording.rate,
+        size_bytes=recording.size_bytes,
+    )
+
+
+def note_view(note: NoteRow | None) -> NoteView:
+    if note is None:
+        return NoteView(state="none")
+    return NoteView(
+        state=note.state,
+        problem=note.problem,
+        model=note.model,
+        written_at=note.written_at,
+        lines=[LineView(**asdict(line)) for line in note.lines],
+    )
+
+
+def timeline_entry(row: JournalRow) -> TimelineEntry:
+    return TimelineEntry(seq=row.seq, at=row.at, kind=row.kind, fields=row.fields)
+
+
+def ring_view(ring: RingRow, state: LiveState) -> RingView:
     return RingView(
         ring_id=ring.ring_id,
         agent_id=ring.agent_id,
