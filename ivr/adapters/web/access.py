@@ -38,7 +38,7 @@ class Identity:
     session: bool = False
 
 
-def digest(secret: str) -> str:
+def secret_hash(secret: str) -> str:
     """What the store keeps of a session or bearer token: they are random and long, so one SHA-256 is enough."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
@@ -105,7 +105,7 @@ class Access:
             raise Refused("demonstration_refused")
         cookie = secrets.token_urlsafe(32)
         await self._store.remove_expired(self._clock())
-        await self._store.add_session(digest(cookie), user, self._clock() + SESSION_S)
+        await self._store.add_session(secret_hash(cookie), user, self._clock() + SESSION_S)
         return Identity(user, account.role, account.agent_id, account.name, account.demonstration), cookie
 
     async def sign_out(self, who: Identity) -> None:
@@ -116,12 +116,12 @@ class Access:
         """Who the request comes from; None without a valid cookie. Raises Refused for a wrong bearer token."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            who = await self._by_token(digest(token.strip()))
+            who = await self._by_token(secret_hash(token.strip()))
             if who is None:
                 raise Refused("bad_token", headers={"WWW-Authenticate": "Bearer"})
             return who
         cookie = request.cookies.get(COOKIE)
-        who = await self._by_session(digest(cookie)) if cookie else None
+        who = await self._by_session(secret_hash(cookie)) if cookie else None
         if who and who.demonstration and not self._demonstration_allowed(request):
             return None
         return who
