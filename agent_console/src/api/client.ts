@@ -1,0 +1,73 @@
+import type { AgentOrder, AgentView, CallDetail, CallPage, CallQuery, Me, PhoneSettings, Problem, SignIn } from "./types";
+
+/** What the server, or the network, answered instead of what was asked for. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly problem: Problem,
+  ) {
+    super(problem.en);
+  }
+
+  /** The sentence in the language of the page. */
+  sentence(locale: string): string {
+    return locale === "en" ? this.problem.en : this.problem.zh;
+  }
+}
+
+const UNREACHABLE: Problem = {
+  code: "unreachable",
+  zh: "连不上服务器，请检查网络后再试。",
+  en: "The server cannot be reached: check the network and try again.",
+};
+
+async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      method,
+      credentials: "same-origin",
+      cache: "no-store",
+      headers: body === undefined ? {} : { "Content-Type": "application/json" },
+      body: body === undefined ? null : JSON.stringify(body),
+    });
+  } catch {
+    throw new ApiError(0, UNREACHABLE);
+  }
+  if (!response.ok) throw new ApiError(response.status, await problemOf(response));
+  return (response.status === 204 ? undefined : await response.json()) as T;
+}
+
+async function problemOf(response: Response): Promise<Problem> {
+  try {
+    const problem: Partial<Problem> = await response.json();
+    if (problem.code && problem.zh && problem.en) return problem as Problem;
+  } catch {
+    // A proxy in between answers in HTML; the status is all there is to tell.
+  }
+  return {
+    code: "http",
+    zh: `服务器返回错误 ${response.status}，请稍后再试。`,
+    en: `The server answered with error ${response.status}: try again later.`,
+  };
+}
+
+function query(fields: Partial<CallQuery>): string {
+  const filled = Object.entries(fields).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return new URLSearchParams(filled.map(([key, value]) => [key, String(value)])).toString();
+}
+
+export const api = {
+  signIn: (given: SignIn) => ask<Me>("POST", "/api/session", given),
+  me: () => ask<Me>("GET", "/api/session"),
+  signOut: () => ask<void>("DELETE", "/api/session"),
+  calls: (fields: Partial<CallQuery>) => ask<CallPage>("GET", `/api/calls?${query(fields)}`),
+  call: (callId: string) => ask<CallDetail>("GET", `/api/calls/${encodeURIComponent(callId)}`),
+  order: (order: AgentOrder["order"]) => ask<AgentView>("POST", "/api/agents/me", { order }),
+  phone: () => ask<PhoneSettings>("GET", "/api/phone"),
+  citizenPhone: () => ask<PhoneSettings>("GET", "/api/phone/citizen"),
+};
+
+export function recordingUrl(callId: string, recordingId: string): string {
+  return `/api/calls/${encodeURIComponent(callId)}/recordings/${encodeURIComponent(recordingId)}`;
+}

@@ -1,0 +1,30 @@
+/** 65 → "1:05", 3725 → "1:02:05". Negative and missing times are 0:00 and "–". */
+export function duration(seconds: number | null | undefined): string {
+  if (seconds === null || seconds === undefined) return "–";
+  const whole = Math.max(0, Math.floor(seconds));
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60), whole % 60];
+  const two = (n: number) => String(n).padStart(2, "0");
+  return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
+
+/** Time of day of a moment, "14:03:25". */
+export function timeOfDay(at_s: number, zone?: string): string {
+  return new Intl.DateTimeFormat("sv-SE", { timeStyle: "medium", timeZone: zone }).format(at_s * 1000);
+}
+
+/** Date and time of a moment, "2026-11-23 14:03:25". */
+export function dateTime(at_s: number, zone?: string): string {
+  return new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium", timeZone: zone }).format(at_s * 1000);
+}
+
+/** "14:03:25" for a moment of today, else with the date. */
+export function shortMoment(at_s: number, now_s: number, zone?: string): string {
+  const day = (s: number) => dateTime(s, zone).slice(0, 10);
+  return day(at_s) === day(now_s) ? timeOfDay(at_s, zone) : dateTime(at_s, zone);
+}
+
+/** A telephone number in groups: 13907331234 → "139 0733 1234"; others stay as they are. */
+export function grouped(number: string): string {
+  const mobile = /^(\+86)?(1\d{2})(\d{4})(\d{4})$/.exec(number);
+  return mobile ? [mobile[1], mobile[2], mobile[3], mobile[4]].filter(Boolean).join(" ") : number;
+}

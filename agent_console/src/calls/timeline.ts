@@ -1,0 +1,81 @@
+import type { TimelineEntry } from "../api/types";
+import { reading } from "./why";
+
+/** What a sentence is made with: translation, and names of queues and agents. */
+export interface Words {
+  t: (key: string, params?: Record<string, unknown>) => string;
+  te: (key: string) => boolean;
+  locale: string;
+  queue: (id: string) => string;
+  agent: (id: string) => string;
+}
+
+type Fields = TimelineEntry["fields"];
+
+/** Kinds of which there is a sentence: `timeline.<kind>` in the messages. */
+export const KINDS = [
+  "CallArrived", "StepStarted", "StepEnded", "CallQueued", "CallOffered", "AgentAnswered", "RingEnded", "AgentHungUp",
+  "CallerHungUp", "CallFellBack", "CallFound", "RatingGiven", "CallDismissed", "CallEnded", "AgentSetAside",
+  "RecordingFinished", "NoteWritten",
+] as const;
+
+/** One event as a sentence; an event of an unknown kind is shown as it is. */
+export function sentence(entry: TimelineEntry, words: Words): string {
+  const { kind, fields } = entry;
+  if (!(KINDS as readonly string[]).includes(kind)) return `${kind} ${JSON.stringify(fields)}`;
+  return words.t(`timeline.${variant(kind, fields)}`, params(kind, fields, words));
+}
+
+/** One word, or the word itself when there is no message for it. */
+export function word(group: string, value: string, words: Pick<Words, "t" | "te">): string {
+  const key = `${group}.${value}`;
+  return value && words.te(key) ? words.t(key) : value;
+}
+
+/** Some kinds have two sentences, told apart by a field. */
+function variant(kind: string, fields: Fields): string {
+  if (kind === "StepEnded") {
+    if (fields.failed) return "StepEndedFailed";
+    return fields.key ? "StepEndedKey" : "StepEnded";
+  }
+  if (kind === "RatingGiven") return fields.rating ? "RatingGiven" : "RatingGivenNone";
+  if (kind === "CallArrived") return fields.ani ? "CallArrived" : "CallArrivedWithheld";
+  return kind;
+}
+
+function params(kind: string, fields: Fields, words: Words): Record<string, string> {
+  const text = (name: string) => String(fields[name] ?? "");
+  const list = (name: string) => (Array.isArray(fields[name]) ? fields[name] : []).map(String);
+  switch (kind) {
+    case "CallArrived":
+      return { ani: text("ani"), dnis: text("dnis") };
+    case "StepStarted":
+      return { name: step(text("name"), words) };
+    case "StepEnded":
+      return { key: text("key") };
+    case "CallQueued":
+      return { queue: words.queue(text("queue")), why: reading(text("why"), words.locale) };
+    case "CallOffered": {
+      const apart = words.locale === "en" ? "; " : "；";
+      const why = list("why").map((reason) => reading(reason, words.locale));
+      return { agent: words.agent(text("agent_id")), why: why.join(apart) };
+    }
+    case "AgentSetAside":
+      return { agent: words.agent(text("agent_id")), reason: word("reason", text("reason"), words) };
+    case "RingEnded":
+      return { reason: word("reason", text("reason"), words) };
+    case "CallFound":
+      return { doing: word("doing", text("doing"), words) };
+    case "RatingGiven":
+      return { rating: word("rating", text("rating"), words) };
+    case "CallEnded":
+      return { outcome: word("outcome", text("outcome"), words) };
+    default:
+      return {};
+  }
+}
+
+function step(name: string, words: Words): string {
+  const [kind = "", menu = ""] = name.split(":");
+  return menu ? words.t("step.menu", { menu }) : word("step", kind, words);
+}
