@@ -12,6 +12,7 @@ NEEDED = (
     "res_rtp_asterisk",
     "res_speech",
     "res_agi",
+    "res_manager_devicestate",
     "res_musiconhold",
     # SIP.
     "res_pjsip",

@@ -1,0 +1,6 @@
+"""Live channels: perform what the core wants on them over AsyncAGI, tell what became of it, and find them again."""
+
+from ivr.adapters.agi.channels import ChannelAction, Channels
+from ivr.adapters.agi.survey import beat
+
+__all__ = ["ChannelAction", "Channels", "beat"]

@@ -1,0 +1,398 @@
+"""Actions on live channels, and the events that follow.
+
+AsyncAGI commands are queued by Asterisk and run one after another. Each carries a CommandID of this process, and
+`AsyncAGIExec` with that id is its end. What another process sent (a controller that was killed) is not ours to tell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+
+import structlog
+
+from ivr.adapters.agi import commands
+from ivr.adapters.agi.survey import find_calls, find_phones
+from ivr.adapters.ami import Ami, Message
+from ivr.adapters.ami_events import AgentLegBegan, CommandEnded, EndpointSeen, LeftAgi, Sign, translate
+from ivr.core.actions import Ask, CancelRing, HangUp, PlayMusic, RenewLease, RingAgent, Say
+from ivr.core.errors import ActionRefused, ActionTimeout, HotlineError, LinkLost
+from ivr.core.events import (
+    AgentAnswered,
+    AgentHungUp,
+    CallArrived,
+    CallerHungUp,
+    CallFellBack,
+    CallFound,
+    CallsCounted,
+    Event,
+    PhoneLost,
+    PhoneReached,
+    RingEnded,
+    StepEnded,
+)
+from ivr.core.recordings import recording_base
+
+log = structlog.get_logger(__name__)
+
+ChannelAction = Ask | Say | PlayMusic | RingAgent | CancelRing | RenewLease | HangUp
+
+_SLACK_S = 10.0
+"""How much longer than it should a command may take, before it counts as lost."""
+
+_HANGUP_FOLLOWS_S = 0.2
+"""A command also fails because the caller hung up, and Asterisk tells that only a moment later."""
+
+_SOFTPHONE = "-sip"
+"""An agent has two SIP endpoints: `<id>` for the browser and `<id>-sip` for any other telephone."""
+
+
+@dataclass(slots=True)
+class _Command:
+    """A command under way whose end the core waits for."""
+
+    action: Ask | Say | RingAgent
+    due_at: float
+    """Loop time by which it should be over."""
+    timer: asyncio.TimerHandle
+
+
+@dataclass(slots=True)
+class _Ring:
+    ring_id: str
+    """"" when it was begun by a controller before this one."""
+    answered: bool = False
+    cancelled: bool = False
+    legs: set[str] = field(default_factory=set)
+    """Agent's channels."""
+
+
+@dataclass(slots=True)
+class _Call:
+    channel: str
+    takes_orders: bool = True
+    """False from the moment that it leaves AsyncAGI, by hanging up or towards the static queue."""
+    commands: dict[str, _Command] = field(default_factory=dict)
+    ring: _Ring | None = None
+
+
+class Channels:
+    """The citizens' channels.
+
+    `hear` takes every message of the AMI link and emits core events; `perform` carries out an action; `survey` emits
+    what there is after a new link. All run on one event loop.
+
+    `prompt_path` gives Asterisk's name of a prompt (no ending; absolute, or relative to its sounds folder), `prompt_s`
+    its length in seconds; `recordings` is the folder of the recordings; `clock` tells seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        ami: Ami,
+        *,
+        prompt_path: Callable[[str], str],
+        prompt_s: Callable[[str], float],
+        recordings: Path,
+        emit: Callable[[Event], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._ami = ami
+        self._prompt_path = prompt_path
+        self._prompt_s = prompt_s
+        self._recordings = recordings
+        self._emit = emit
+        self._clock = clock
+        self._calls: dict[str, _Call] = {}
+        self._endpoints: dict[str, bool] = {}
+        self._spoke: set[str] | None = None
+        """During a survey: the calls that an event was emitted for since it began."""
+        self._background: set[asyncio.Task[None]] = set()
+        process = secrets.token_hex(4)
+        self._command_ids = (f"{process}-{n}" for n in count(1))
+
+    @property
+    def pending(self) -> int:
+        """Number of commands whose end is still to come."""
+        return sum(len(call.commands) for call in self._calls.values())
+
+    # --- what the core wants ---
+
+    async def perform(self, action: ChannelAction) -> None:
+        """Carry the action out, as far as Asterisk's acknowledgement.
+
+        Raises no HotlineError: what became of the action shows as an event. A channel that has just gone is nothing
+        out of the ordinary; its hang-up is told as an event of its own.
+        """
+        call = self._calls.get(action.call_id)
+        if call is None:
+            log.debug("agi.no_such_call", call_id=action.call_id, action=type(action).__name__)
+            return
+        try:
+            match action:
+                case Ask():
+                    line = commands.ask(map(self._prompt_path, action.prompts), action.wait_s)
+                    takes_s = self._length_s(action.prompts) + action.wait_s
+                    await self._command(call, action, takes_s, line, commands.ANSWER)
+                case Say():
+                    line = commands.play(map(self._prompt_path, action.prompts))
+                    await self._command(call, action, self._length_s(action.prompts), line)
+                case RingAgent():
+                    await self._ring(call, action)
+                case PlayMusic():
+                    await self._agi(call, next(self._command_ids), commands.MUSIC)
+                case CancelRing():
+                    await self._cancel(call, action.ring_id)
+                case RenewLease():
+                    lease = str(action.seconds)
+                    await self._ami.action("Setvar", Channel=call.channel, Variable="TIMEOUT(absolute)", Value=lease)
+                case HangUp():
+                    await self._ami.action("Hangup", Channel=call.channel)
+        except (LinkLost, ActionTimeout) as error:
+            # It may be done all the same. Its end is heard over the next link, or becomes overdue.
+            log.warning("agi.unsure", call_id=action.call_id, action=type(action).__name__, reason=str(error))
+        except HotlineError as error:
+            say = log.debug if isinstance(error, ActionRefused) else log.error
+            say("agi.not_performed", call_id=action.call_id, action=type(action).__name__, reason=str(error))
+            if isinstance(action, Ask | Say | RingAgent):
+                self._failed(call, action)
+
+    def _length_s(self, prompts: tuple[str, ...]) -> float:
+        return sum(map(self._prompt_s, prompts))
+
+    async def _ring(self, call: _Call, action: RingAgent) -> None:
+        base = self._recordings / recording_base(action.call_id, action.ring_id)
+        try:
+            await asyncio.to_thread(base.parent.mkdir, parents=True, exist_ok=True)
+        except OSError as error:
+            log.error("agi.no_recording_folder", folder=str(base.parent), reason=str(error))
+        call.ring = _Ring(action.ring_id)
+        await self._command(call, action, action.ring_s, commands.ring(action, str(base)))
+
+    async def _command(self, call: _Call, action: Ask | Say | RingAgent, takes_s: float, *lines: str) -> None:
+        """Send commands, for the end of whose last one the core waits, and see that it gets one."""
+        loop = asyncio.get_running_loop()
+        command_id = next(self._command_ids)
+        # Commands queue up, so this one's time begins when those before it are over.
+        begins_at = max([loop.time(), *(command.due_at for command in call.commands.values())])
+        due_at = begins_at + takes_s
+        timer = loop.call_at(due_at + _SLACK_S, self._overdue, call, command_id)
+        call.commands[command_id] = _Command(action, due_at, timer)
+        try:
+            for line in lines[:-1]:
+                await self._agi(call, next(self._command_ids), line)
+            await self._agi(call, command_id, lines[-1])
+        except (LinkLost, ActionTimeout):
+            raise
+        except HotlineError:
+            self._drop(call, command_id)
+            raise
+
+    async def _agi(self, call: _Call, command_id: str, line: str) -> None:
+        await self._ami.action("AGI", Channel=call.channel, Command=line, CommandID=command_id)
+
+    async def _cancel(self, call: _Call, ring_id: str) -> None:
+        ring = call.ring
+        if ring is None or ring.answered or ring.ring_id not in (ring_id, ""):
+            return
+        ring.ring_id, ring.cancelled = ring_id, True
+        for channel in sorted(ring.legs):
+            await self._hang_up_leg(channel)
+
+    async def _hang_up_leg(self, channel: str) -> None:
+        try:
+            await self._ami.action("Hangup", Channel=channel)
+        except ActionRefused:
+            log.debug("agi.leg_gone", channel=channel)
+
+    # --- what Asterisk tells ---
+
+    def hear(self, message: Message) -> None:
+        """Take one message of the link; emit the core event that it means, if any."""
+        told = translate(message, self._clock())
+        if told is not None:
+            self._heard(told)
+
+    def _heard(self, told: Event | Sign) -> None:
+        match told:
+            case CommandEnded():
+                self._command_ended(told)
+            case AgentLegBegan():
+                self._leg_began(told)
+            case EndpointSeen():
+                self._endpoint_seen(told)
+            case LeftAgi():
+                self._left(self._calls.get(told.call_id))
+            case _:
+                self._tell(self._noted(told))
+
+    def _noted(self, event: Event) -> Event:
+        """Keep what later commands need of the event. Returns it, with the reason that only we know."""
+        match event:
+            case CallArrived():
+                self._calls[event.call_id] = _Call(event.channel)
+            case CallerHungUp():
+                self._left(self._calls.pop(event.call_id, None))
+            case CallFellBack():
+                self._left(self._calls.get(event.call_id))
+            case AgentAnswered():
+                self._answered(event)
+            case RingEnded() | AgentHungUp():
+                ring = self._ring_over(event.call_id, event.ring_id)
+                if ring and ring.cancelled and isinstance(event, RingEnded):
+                    return replace(event, reason="cancelled")
+        return event
+
+    def _tell(self, event: Event) -> None:
+        if self._spoke is not None:
+            self._spoke.add(getattr(event, "call_id", ""))
+        self._emit(event)
+
+    def _left(self, call: _Call | None) -> None:
+        if call:
+            call.takes_orders = False
+            for command_id in list(call.commands):
+                self._drop(call, command_id)
+
+    def _drop(self, call: _Call, command_id: str) -> _Command | None:
+        command = call.commands.pop(command_id, None)
+        if command:
+            command.timer.cancel()
+        return command
+
+    def _answered(self, event: AgentAnswered) -> None:
+        call = self._calls.get(event.call_id)
+        if call and call.ring and call.ring.ring_id in (event.ring_id, ""):
+            call.ring.answered = True
+            for command in call.commands.values():
+                if isinstance(command.action, RingAgent) and command.action.ring_id == event.ring_id:
+                    command.timer.cancel()  # people may talk for as long as they like
+
+    def _ring_over(self, call_id: str, ring_id: str) -> _Ring | None:
+        call = self._calls.get(call_id)
+        if call is None or call.ring is None or call.ring.ring_id not in (ring_id, ""):
+            return None
+        ring, call.ring = call.ring, None
+        return ring
+
+    def _command_ended(self, end: CommandEnded) -> None:
+        call = self._calls.get(end.call_id)
+        command = self._drop(call, end.command_id) if call else None
+        if call is None or command is None:
+            return
+        action = command.action
+        if end.failed:
+            log.debug("agi.command_failed", call_id=end.call_id, action=type(action).__name__, code=end.code)
+            self._failed(call, action)
+        elif isinstance(action, RingAgent):
+            self._failed(call, action)  # tells nothing when the dialplan has told the ring's end, as it should
+        else:
+            key = commands.key(end.detail) if isinstance(action, Ask) else ""
+            if key is None:
+                self._failed(call, action)
+            else:
+                self._tell(StepEnded(end.at, end.call_id, action.step, key))
+
+    def _overdue(self, call: _Call, command_id: str) -> None:
+        command = self._drop(call, command_id)
+        if command:
+            log.error("agi.overdue", call_id=command.action.call_id, action=type(command.action).__name__)
+            self._failed(call, command.action)
+
+    def _failed(self, call: _Call, action: Ask | Say | RingAgent) -> None:
+        """Tell that it failed, unless the call turns out to be gone."""
+        asyncio.get_running_loop().call_later(_HANGUP_FOLLOWS_S, self._tell_failed, call, action)
+
+    def _tell_failed(self, call: _Call, action: Ask | Say | RingAgent) -> None:
+        if not call.takes_orders:
+            return
+        at = self._clock()
+        if not isinstance(action, RingAgent):
+            self._tell(StepEnded(at, action.call_id, action.step, failed=True))
+            return
+        ring = self._ring_over(action.call_id, action.ring_id)
+        if ring and ring.answered:
+            self._tell(AgentHungUp(at, action.call_id, action.ring_id))
+        elif ring:
+            reason = "cancelled" if ring.cancelled else "unreachable"
+            self._tell(RingEnded(at, action.call_id, action.ring_id, reason))
+
+    def _leg_began(self, leg: AgentLegBegan) -> None:
+        call = self._calls.get(leg.call_id)
+        if call is None or call.ring is None:
+            return
+        call.ring.legs.add(leg.channel)
+        if call.ring.cancelled:
+            self._in_background(self._hang_up_leg(leg.channel))
+
+    def _in_background(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.warning("agi.not_performed", action="CancelRing", reason=str(error))
+
+    # --- telephones ---
+
+    def _endpoint_seen(self, seen: EndpointSeen) -> None:
+        """An agent's telephone is reached when either endpoint is."""
+        phone = seen.endpoint.removesuffix(_SOFTPHONE)
+        before = self._phone_reached(phone)
+        self._endpoints[seen.endpoint] = seen.reachable
+        after = self._phone_reached(phone)
+        if after != before:
+            self._emit(PhoneReached(seen.at, phone) if after else PhoneLost(seen.at, phone))
+
+    def _phone_reached(self, phone: str) -> bool | None:
+        """None when nothing is known yet."""
+        known = [self._endpoints[name] for name in (phone, phone + _SOFTPHONE) if name in self._endpoints]
+        return any(known) if known else None
+
+    # --- after a new link ---
+
+    async def survey(self) -> None:
+        """Ask for every call and every telephone, and emit what there is.
+
+        Emits PhoneReached and PhoneLost for what changed (at the first survey: for all), CallFound for each citizen's
+        call that has not spoken for itself meanwhile, and one CallsCounted. Raises AmiError.
+        """
+        at = self._clock()
+        for seen in await find_phones(self._ami, at):
+            self._endpoint_seen(seen)
+        before = set(self._calls)
+        self._spoke = spoke = set[str]()
+        try:
+            told = await find_calls(self._ami, at)
+        finally:
+            self._spoke = None
+        calls = {sign.call_id: sign for sign in told if isinstance(sign, CallFound)}
+        for call_id in before - calls.keys() - spoke:
+            self._left(self._calls.pop(call_id, None))
+        silent = [found for call_id, found in calls.items() if call_id not in spoke]
+        for found in silent:
+            self._adopt(found)
+        for sign in told:
+            if isinstance(sign, AgentLegBegan):
+                self._leg_began(sign)
+        for found in silent:
+            self._emit(found)
+        self._emit(CallsCounted(at, tuple(calls)))
+
+    def _adopt(self, found: CallFound) -> None:
+        """Take the call as Asterisk has it; what was under way before is forgotten, as the core forgets it."""
+        call = self._calls.setdefault(found.call_id, _Call(found.channel))
+        call.takes_orders = found.doing != "fallback"
+        if found.doing in ("idle", "fallback"):
+            for command_id in list(call.commands):
+                self._drop(call, command_id)
+            call.ring = None
+        elif call.ring is None:
+            call.ring = _Ring("")
+        if call.ring and found.doing == "talking":
+            call.ring.answered = True

@@ -1,0 +1,56 @@
+"""AGI command lines. Pure; the syntax is that of Asterisk's res_agi.c."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ivr.core.actions import RingAgent
+from ivr.core.errors import PromptError
+
+MUSIC = "SET MUSIC ON"
+_MEANINGFUL = frozenset('&,^|()${}"\\\r\n\0')
+
+
+def play(paths: Iterable[str]) -> str:
+    """Play sound files one after another, to the end."""
+    return f'EXEC Playback "{_list(paths)}"'
+
+
+def ask(paths: Iterable[str], wait_s: float) -> str:
+    """Play sound files one after another and take one key at any time, up to `wait_s` after the last; then `ANSWER`.
+
+    `GET DATA` would do it in one command, but plays a single file only. `t()`: no key ends the input, so "#" is a key.
+    """
+    return f'EXEC Read "IVR_KEY,{_list(paths)},1,t(),1,{max(wait_s, 0.1):.3f}"'
+
+
+ANSWER = 'GET FULL VARIABLE "${READSTATUS}/${IVR_KEY}"'
+"""Queued behind `ask`, it costs no time: AsyncAGI runs what is queued without waiting for a frame in between."""
+
+
+def key(answer: str) -> str | None:
+    """The key from the result of `ANSWER`: "" for silence, None when the prompts could not be played."""
+    status, _, pressed = answer.partition("/")
+    return {"OK": pressed, "TIMEOUT": pressed}.get(status)
+
+
+def ring(action: RingAgent, recording: str) -> str:
+    """Go through the context `ring` of dialplans/extensions.conf, and come back."""
+    arguments = (action.phone, action.ring_id, str(action.ring_s), recording, str(action.caller_rate))
+    return f'GOSUB ring s 1 "{",".join(_plain(value) for value in arguments)}"'
+
+
+def _list(paths: Iterable[str]) -> str:
+    joined = "&".join(_plain(path) for path in paths)
+    if not joined:
+        raise PromptError("There is no prompt to play.")
+    return joined
+
+
+def _plain(value: str) -> str:
+    """The value, refused when Asterisk would take a part of it for its own syntax."""
+    if not value or not _MEANINGFUL.isdisjoint(value):
+        raise PromptError(
+            f'{value!r} cannot be handed to Asterisk: it is empty or holds one of & , ^ | ( ) $ {{ }} " \\.'
+        )
+    return value

@@ -1,0 +1,219 @@
+"""One connection to Asterisk's manager port, as a protocol class for panoramisk's public `protocol_factory`.
+
+panoramisk 1.4 keeps the socket, writes the actions and reads the messages' headers. What it leaves open is closed here:
+a character split over two reads, CR/LF in a value, actions that hang for ever or are replayed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from panoramisk.actions import Action
+from panoramisk.ami_protocol import AMIProtocol
+from panoramisk.manager import Manager
+from panoramisk.message import Message as RawMessage
+
+from ivr.core.errors import ActionRefused, AmiError, LinkLost
+
+LINE_BYTES = 1024
+"""Asterisk's input buffer, line end included; it takes no longer line (main/manager.c, get_input)."""
+
+MESSAGE_BYTES = 1 << 20
+"""Nothing that Asterisk says is nearly as long; more without an end is not AMI."""
+
+_BANNER = b"Asterisk Call Manager/"
+_END = b"\r\n\r\n"
+_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
+_PING = b"Action: Ping\r\n\r\n"
+
+
+class Message(Mapping[str, str]):
+    """One response or event: read-only header → value, blind to case.
+
+    A header that came several times has its values on lines of their own.
+    """
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self._fields = {
+            key.lower(): "\n".join(value) if isinstance(value, list) else str(value) for key, value in fields.items()
+        }
+
+    def __getitem__(self, key: str) -> str:
+        return self._fields[key.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __repr__(self) -> str:
+        return f"Message({self._fields!r})"
+
+
+def checked(name: str, fields: Mapping[str, str]) -> None:
+    """Raise AmiError for an action that would be read as something else, or not at all, by Asterisk."""
+    for key, value in {"Action": name, **fields}.items():
+        if not _KEY.fullmatch(key):
+            raise AmiError(f"The AMI action {name!r} has a header {key!r}, which is not a header name.")
+        if any(mark in value for mark in "\r\n\0"):
+            raise AmiError(f"The AMI action {name!r} has a line break or NUL in {key!r}; nothing was sent.")
+        try:
+            size = len(f"{key}: {value}\r\n".encode())
+        except UnicodeEncodeError:
+            raise AmiError(f"The AMI action {name!r} has a value in {key!r} that is not text.") from None
+        if size > LINE_BYTES:
+            raise AmiError(f"The AMI action {name!r} has {size} bytes in {key!r}; Asterisk takes {LINE_BYTES}.")
+
+
+class _Pending:
+    """An action under way: one response, or all messages up to the event `done`."""
+
+    __slots__ = ("action", "done", "messages")
+
+    def __init__(self, action: Action, done: str) -> None:
+        self.action = action
+        self.done = done.lower()
+        self.messages: list[Message] = []
+
+    def take(self, message: Message) -> bool:
+        """True when the message was meant for this action."""
+        answer = message.get("response")
+        future = self.action.future
+        if answer is None and not self.done:
+            return False
+        if future.done():
+            return True
+        if answer == "Error":
+            reason = message.get("message", "no reason given").rstrip(".")
+            future.set_exception(ActionRefused(f"Asterisk refused the action {self.action['Action']}: {reason}."))
+        elif answer is not None:
+            if not self.done:
+                future.set_result([message])
+        elif message["event"].lower() == self.done:
+            future.set_result(self.messages)
+        else:
+            self.messages.append(message)
+        return True
+
+
+class Link(AMIProtocol):  # type: ignore[misc]
+    """The protocol of one connection. When it breaks, everything under way fails with LinkLost; nothing is kept."""
+
+    def __init__(self, peer: str, on_message: Callable[[Message], None]) -> None:
+        loop = asyncio.get_running_loop()
+        self._peer = peer
+        self._on_message = on_message
+        self._now = loop.time
+        self._rest = b""
+        self._greeted = False
+        self._pending: dict[str, _Pending] = {}
+        self.lost: asyncio.Future[str] = loop.create_future()
+        """Done when the connection is gone; the reason, as a part of a sentence."""
+        self.banner: asyncio.Future[None] = loop.create_future()
+        self.asked_at: float | None = None
+        """Loop time of the first ping after which not one byte has come, if there is one."""
+
+    @property
+    def pending(self) -> int:
+        return len(self._pending)
+
+    # --- out ---
+
+    def send(self, data: Any, as_list: Any = None) -> asyncio.Future[Any]:
+        """panoramisk's own way in; every action takes `act` instead, because only that one has an end."""
+        raise AmiError("Actions are sent through Ami.action and Ami.collect.")
+
+    async def act(self, name: str, fields: Mapping[str, str], done: str = "") -> list[Message]:
+        """Send one action and wait for its response, or for the list that ends with the event `done`.
+
+        Raises ActionRefused when Asterisk answers "Error", LinkLost when the connection breaks meanwhile.
+        """
+        checked(name, fields)
+        if self.lost.done():
+            raise LinkLost(f"There is no AMI connection to {self._peer}.")
+        action = Action({"Action": name, **fields})
+        self._pending[action.id] = _Pending(action, done)
+        try:
+            self.transport.write(str(action).encode())
+            messages: list[Message] = await action.future
+            return messages
+        finally:
+            self._pending.pop(action.id, None)
+
+    def ping(self) -> None:
+        """Make the other side say something; the answer counts as any byte does."""
+        if self.asked_at is None:
+            self.asked_at = self._now()
+        self.transport.write(_PING)
+
+    def break_off(self, reason: str) -> None:
+        """Drop the connection now, without waiting for what is still to be written."""
+        self._end(reason)
+        self.transport.abort()
+
+    # --- in ---
+
+    def data_received(self, data: bytes) -> None:
+        self.asked_at = None
+        # Cut into messages before decoding: a character may be split over two reads, but never over two messages.
+        data = self._rest + data
+        if not self._greeted:
+            line, found, data = data.partition(b"\r\n")
+            if not found and len(line) < LINE_BYTES:
+                self._rest = line
+                return
+            if not line.startswith(_BANNER):
+                self.break_off("what answers there is not Asterisk's manager")
+                return
+            self._greeted = True
+            self.banner.set_result(None)
+        *messages, self._rest = data.split(_END)
+        if len(self._rest) > MESSAGE_BYTES:
+            self.break_off("it sent a message without an end")
+            return
+        for text in messages:
+            raw = RawMessage.from_line(text.decode("utf-8", "replace").lstrip("\r\n"))
+            if raw is not None:
+                self._received(Message(raw))
+
+    def _received(self, message: Message) -> None:
+        pending = self._pending.get(message.get("actionid", ""))
+        if (pending is None or not pending.take(message)) and "event" in message:
+            self._on_message(message)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end(str(exc) if exc else "Asterisk closed it")
+
+    def close(self) -> None:
+        self._end("it was closed here")
+        self.transport.close()
+
+    def _end(self, reason: str) -> None:
+        if self.lost.done():
+            return
+        self.lost.set_result(reason)
+        self.banner.cancel()
+        for pending in self._pending.values():
+            if not pending.action.future.done():
+                name = pending.action["Action"]
+                pending.action.future.set_exception(
+                    LinkLost(f"The AMI connection to {self._peer} broke during the action {name}: {reason}.")
+                )
+
+
+class OneLink(Manager):  # type: ignore[misc]
+    """panoramisk's manager for a single connection: no reconnecting, no pings and no replay of its own."""
+
+    def connection_made(self, attempt: asyncio.Task[Any]) -> None:
+        if not attempt.cancelled() and attempt.exception() is None:
+            super().connection_made(attempt)
+            self.pinger.cancel()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        pass

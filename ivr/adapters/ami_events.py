@@ -1,0 +1,223 @@
+"""Asterisk event → core event, in one table: the only place that knows Asterisk's names of events, headers and causes.
+
+Some of what Asterisk tells is not a core event by itself, but needed by `agi`, which makes one of it; these are signs.
+Which step a finished command belongs to, say, only its sender knows. Telephones are told by device states and not by
+ContactStatus: they come in the event class `call` and with a list of all, and a telephone in use counts as there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ivr.core.events import (
+    AgentAnswered,
+    AgentHungUp,
+    CallArrived,
+    CallerHungUp,
+    CallFellBack,
+    CallFound,
+    Event,
+    RingEnded,
+)
+
+Headers = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEnded:
+    """An AGI command came to its end, whichever controller sent it."""
+
+    at: float
+    call_id: str
+    command_id: str
+    code: int
+    """AGI's status: 200, or 510, 511 (channel is dead), 520; 0 when unreadable."""
+    result: str
+    detail: str
+    """What the result says in parentheses."""
+
+    @property
+    def failed(self) -> bool:
+        return self.code != 200 or self.result == "-1"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentLegBegan:
+    """One of an agent's telephones is being called for the citizen. It rings from now on."""
+
+    at: float
+    call_id: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftAgi:
+    """The citizen's channel takes no more commands: it hung up, or went on in the dialplan."""
+
+    at: float
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSeen:
+    """A SIP endpoint can be called now, or cannot."""
+
+    at: float
+    endpoint: str
+    reachable: bool
+
+
+Sign = CommandEnded | AgentLegBegan | LeftAgi | EndpointSeen
+
+_ANI_LENGTH = 40
+_WITHHELD = frozenset({"", "<unknown>", "unknown", "anonymous", "restricted", "withheld", "private", "unavailable"})
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_RESULT = re.compile(r"^(\d{3})[ -](?:.*?result=(\S*)(?: \((.*)\))?)?", re.MULTILINE | re.ASCII)
+
+_AGENT_ENDPOINT = re.compile(r"\d{2,8}(?:-sip)?", re.ASCII)
+"""`<agent id>` for the browser and `<agent id>-sip` for any other telephone (adapters/pbx, pjsip.conf)."""
+
+_REJECTED = "21"
+"""Q.850 cause that chan_pjsip gives for a 603 Decline."""
+
+_REASONS = {
+    "NOANSWER": "no_answer",
+    "BUSY": "busy",
+    "CONGESTION": "unreachable",
+    "CHANUNAVAIL": "unreachable",
+    "CANCEL": "cancelled",
+    "DONTCALL": "rejected",
+    "TORTURE": "rejected",
+}
+"""Dial's DIALSTATUS → RingEnded.reason."""
+
+_DEVICE_STATES = {
+    "NOT_INUSE": True,
+    "INUSE": True,
+    "BUSY": True,
+    "RINGING": True,
+    "RINGINUSE": True,
+    "ONHOLD": True,
+    "UNAVAILABLE": False,
+    "INVALID": False,
+}
+"""Asterisk's device states → is there a telephone? UNKNOWN says nothing."""
+
+_DOING = {"hotline": "idle", "ring": "ringing", "answered": "ringing", "fallback": "fallback"}
+"""Context of the citizen's channel (dialplans/extensions.conf) → CallFound.doing, as long as nobody talks."""
+
+
+_OF_CONTROLLER = frozenset({"AGI", "Playback", "Read"})
+"""Applications that run for the controller. In `ring` they mean that it is over: Asterisk still shows the context."""
+
+
+def translate(message: Headers, at: float) -> Event | Sign | None:
+    """The core event or sign that an Asterisk event means; None for what is no concern of ours. Never raises."""
+    rule = _TABLE.get(message.get("Event", ""))
+    return rule(message, at) if rule else None
+
+
+def found(message: Headers, at: float) -> CallFound | AgentLegBegan | None:
+    """What one line of the list of channels (Status) means: a citizen's call, an agent's leg, or neither."""
+    call_id = message.get("Linkedid", "")
+    if not _is_citizen(message):
+        return AgentLegBegan(at, call_id, message.get("Channel", "")) if call_id else None
+    doing = _DOING.get(message.get("Context", ""))
+    if doing is None:
+        return None
+    if doing == "ringing" and message.get("BridgeID", ""):
+        doing = "talking"
+    elif doing == "ringing" and message.get("Application", "") in _OF_CONTROLLER:
+        doing = "idle"
+    # DNID and not Exten, which in `ring` and `fallback` is no longer the number that was dialled.
+    ani, dnis = _number(message.get("CallerIDNum", "")), _number(message.get("DNID", ""))
+    return CallFound(at, call_id, message.get("Channel", ""), doing, ani, dnis)
+
+
+def _is_citizen(message: Headers) -> bool:
+    """True for the channel that the call began with."""
+    return bool(message.get("Linkedid")) and message.get("Uniqueid") == message.get("Linkedid")
+
+
+def _number(text: str) -> str:
+    """A telephone number as delivered, "" when there is none to be shown."""
+    number = _CONTROL.sub("", text).strip()[:_ANI_LENGTH]
+    return "" if number.lower() in _WITHHELD else number
+
+
+def _integer(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
+def _arrived(message: Headers, at: float) -> CallArrived | None:
+    if not _is_citizen(message):
+        return None
+    # All of this is in `Env` too, but that is cut at 1,024 bytes (a long caller's name does it).
+    # The dialplan leaves the codec's rate in the account code.
+    ani, dnis = _number(message.get("CallerIDNum", "")), _number(message.get("Exten", ""))
+    rate = max(_integer(message.get("AccountCode", "")), 8000)
+    return CallArrived(at, message["Linkedid"], message.get("Channel", ""), ani, dnis, rate)
+
+
+def _command_ended(message: Headers, at: float) -> CommandEnded | None:
+    command_id = message.get("CommandId", "")
+    if not command_id:
+        return None
+    text = message.get("Result", "")
+    # A GOSUB says "100 result=0 Trying..." before its end; only the last line counts.
+    lines = _RESULT.findall(text)
+    code, value, detail = lines[-1] if lines else ("0", "", "")
+    return CommandEnded(at, message.get("Linkedid", ""), command_id, int(code), value, detail)
+
+
+def _left_agi(message: Headers, at: float) -> LeftAgi | None:
+    return LeftAgi(at, message["Linkedid"]) if _is_citizen(message) else None
+
+
+def _dialling(message: Headers, at: float) -> AgentLegBegan | None:
+    channel = message.get("DestChannel", "")
+    return AgentLegBegan(at, message["Linkedid"], channel) if _is_citizen(message) and channel else None
+
+
+def _hung_up(message: Headers, at: float) -> CallerHungUp | None:
+    return CallerHungUp(at, message["Linkedid"], _integer(message.get("Cause", ""))) if _is_citizen(message) else None
+
+
+def _device_state(message: Headers, at: float) -> EndpointSeen | None:
+    endpoint = message.get("Device", "").removeprefix("PJSIP/")
+    reachable = _DEVICE_STATES.get(message.get("State", ""))
+    return (
+        EndpointSeen(at, endpoint, reachable) if reachable is not None and _AGENT_ENDPOINT.fullmatch(endpoint) else None
+    )
+
+
+def _told_by_dialplan(message: Headers, at: float) -> Event | None:
+    """UserEvents of dialplans/extensions.conf."""
+    call_id, ring_id = message.get("CallId", ""), message.get("RingId", "")
+    if not call_id:
+        return None
+    match message.get("UserEvent", ""):
+        case "HotlineFellBack":
+            return CallFellBack(at, call_id)
+        case "HotlineAnswered" if ring_id:
+            return AgentAnswered(at, call_id, ring_id, max(_integer(message.get("AgentRate", "")), 8000))
+        case "HotlineAgentHungUp" if ring_id:
+            return AgentHungUp(at, call_id, ring_id)
+        case "HotlineRingEnded" if ring_id:
+            reason = _REASONS.get(message.get("Status", ""), "unreachable")
+            return RingEnded(at, call_id, ring_id, "rejected" if message.get("Cause") == _REJECTED else reason)
+    return None
+
+
+_TABLE: dict[str, Callable[[Headers, float], Event | Sign | None]] = {
+    "AsyncAGIStart": _arrived,
+    "AsyncAGIExec": _command_ended,
+    "AsyncAGIEnd": _left_agi,
+    "DialBegin": _dialling,
+    "HangupRequest": _hung_up,
+    "Hangup": _hung_up,
+    "DeviceStateChange": _device_state,
+    "UserEvent": _told_by_dialplan,
+}
