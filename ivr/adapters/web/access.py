@@ -82,7 +82,7 @@ class Access:
         self._hasher = argon2.PasswordHasher()
         # One thread: however many people guess, passwords take one core at most.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="passwords")
-        self._decoy = self._hasher.hash(secrets.token_hex())
+        self._decoy = ""
 
     def close(self) -> None:
         self._thread.shutdown(cancel_futures=True)
@@ -96,7 +96,7 @@ class Access:
             seconds = str(int(wait) + 1)
             raise Refused("too_many_attempts", seconds, {"Retry-After": seconds})
         account = await self._store.account(user)
-        stored = account.password_hash if account else self._decoy
+        stored = account.password_hash if account else None
         right = await asyncio.get_running_loop().run_in_executor(self._thread, self._verify, stored, password)
         if account is None or not right:
             raise Refused("wrong_password")
@@ -158,7 +158,10 @@ class Access:
         token = await self._store.token(token_hash)
         return Identity(token.name, token.role, name=token.name, secret=token_hash) if token else None
 
-    def _verify(self, stored: str, password: str) -> bool:
+    def _verify(self, stored: str | None, password: str) -> bool:
+        """On the passwords' thread. An unknown user takes as long as a wrong password."""
+        if stored is None:
+            stored = self._decoy = self._decoy or self._hasher.hash(secrets.token_hex())
         try:
             return self._hasher.verify(stored, password)
         except argon2.exceptions.VerifyMismatchError:

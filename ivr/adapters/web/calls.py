@@ -54,7 +54,7 @@ async def call_detail(ask: Ask) -> CallDetail:
     timeline = await deps.store.timeline(call_id)
     state = deps.live.state()
     return CallDetail(
-        **dict(views.archived_summary(row, state, deps.clock())),
+        **views.archived_summary(row, state, deps.clock()).model_dump(),
         rings=[views.ring_view(ring, state) for ring in rings],
         recordings=[views.recording_view(recording) for recording in recordings],
         note=views.note_view(note),

@@ -20,6 +20,5 @@ async def ready(ask: Ask) -> web.StreamResponse:
 
 
 async def metrics(ask: Ask) -> web.StreamResponse:
-    pending = await ask.parts.deps.store.pending_notes()
-    body = ask.parts.metrics.render(len(pending))
+    body = ask.parts.metrics.render(await ask.parts.deps.store.notes_pending())
     return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,0 +1,134 @@
+"""The archive over HTTP: list, one call, its sound."""
+
+from __future__ import annotations
+
+import pytest
+
+from ivr.core import events as ev
+from tests.adapters.web_world import World, build, world
+
+__all__ = ["build", "world"]
+
+
+async def get(client, path: str, **query):
+    answer = await client.get(path, params=query)
+    assert answer.status == 200, await answer.text()
+    return await answer.json()
+
+
+async def test_one_call_with_its_whole_story(world: World) -> None:
+    call_id = await world.talk("8001")
+    boss = await world.browser("banzhang")
+    call = await get(boss, f"/api/calls/{call_id}")
+    assert (call["ani"], call["dnis"], call["keys"]) == ("13800138000", "12345", "21")
+    assert (call["queue"], call["queue_name"], call["mark"]) == ("enterprise", "政企通", "enterprise")
+    assert (call["agent_id"], call["agent_name"]) == ("8001", "谭思琦")
+    assert (call["stage"], call["outcome"], call["rating"]) == ("ended", "answered", 1)
+    assert call["note_state"] == "written"
+    assert call["note"]["lines"] == [
+        {"speaker": "caller", "start_s": 0.5, "end_s": 2.0, "text": "你好", "confidence": 0.9}
+    ]
+    assert [ring["agent_name"] for ring in call["rings"]] == ["谭思琦"]
+    assert call["rings"][0]["why"]
+    assert [r["leg"] for r in call["recordings"]] == ["caller", "agent"]
+    kinds = [entry["kind"] for entry in call["timeline"]]
+    assert kinds[0] == "CallArrived"
+    assert kinds[-1] == "NoteWritten"
+    assert [entry["seq"] for entry in call["timeline"]] == sorted(entry["seq"] for entry in call["timeline"])
+    assert 0 <= call["wait_s"] < 5
+    assert 0 <= call["talk_s"] < 5
+
+
+async def test_pages_hold_every_call_once(world: World) -> None:
+    made = [await world.arrive() for _ in range(5)]
+    boss = await world.browser("banzhang")
+    seen, query = [], {"limit": 2}
+    while True:
+        page = await get(boss, "/api/calls", **query)
+        seen += [call["call_id"] for call in page["calls"]]
+        if page["next_before"] is None:
+            break
+        query["before"] = repr(page["next_before"])
+    assert seen == made[::-1]
+
+
+async def test_conditions_narrow_the_list(world: World) -> None:
+    first = await world.talk("8001", ani="13900000001")
+    second = await world.talk("8002", ani="13900000002")
+    lost = await world.arrive("2", ani="07311234567")
+    await world.tell(ev.CallerHungUp(world.clock(), lost, 16))
+    boss = await world.browser("banzhang")
+
+    async def listed(**query) -> list[str]:
+        return [call["call_id"] for call in (await get(boss, "/api/calls", **query))["calls"]]
+
+    assert await listed() == [lost, second, first]
+    assert await listed(queue="enterprise") == [lost, first]
+    assert await listed(outcome="answered") == [second, first]
+    assert await listed(outcome="abandoned") == [lost]
+    assert await listed(agent="8002") == [second]
+    assert await listed(q="0731") == [lost]
+    assert await listed(q="13900", agent="8001") == [first]
+
+
+async def test_agents_see_their_own_calls_only(world: World) -> None:
+    first, second = await world.talk("8001"), await world.talk("8002")
+    agent = await world.browser("8002")
+    assert [call["call_id"] for call in (await get(agent, "/api/calls"))["calls"]] == [second]
+    assert (await get(agent, "/api/calls", agent="8001"))["calls"] == []
+    await get(agent, f"/api/calls/{second}")
+    for path in (f"/api/calls/{first}", f"/api/calls/{first}/recordings/{first}-1-caller", "/api/calls/1700000000.77"):
+        answer = await agent.get(path)
+        assert (answer.status, (await answer.json())["code"][-9:]) == (404, "not_found")
+    program = await world.program("agent")
+    assert (await get(program, "/api/calls"))["calls"] == []
+    assert (await program.get(f"/api/calls/{first}")).status == 404
+
+
+async def test_a_live_call_is_told_as_it_is_now(world: World) -> None:
+    call_id = await world.arrive()
+    world.ahead_s += 40
+    boss = await world.browser("banzhang")
+    call = await get(boss, f"/api/calls/{call_id}")
+    assert call["stage"] == "waiting"
+    assert 40 <= call["wait_s"] < 45
+
+
+async def test_the_sound_and_parts_of_it(world: World) -> None:
+    call_id = await world.talk("8001")
+    agent = await world.browser("8001")
+    recording_id = f"{call_id}-1-caller"
+    path = f"/api/calls/{call_id}/recordings/{recording_id}"
+    answer = await agent.get(path)
+    sound = await answer.read()
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "audio/wav"
+    assert answer.headers["Content-Disposition"] == f'inline; filename="{recording_id}.wav"'
+    assert sound[:4] == b"RIFF"
+    part = await agent.get(path, headers={"Range": "bytes=44-143"})
+    assert (part.status, part.headers["Content-Range"]) == (206, f"bytes 44-143/{len(sound)}")
+    assert await part.read() == sound[44:144]
+    assert (await agent.get(path, headers={"Range": "bytes=999999-"})).status == 416
+    other = await agent.get(f"/api/calls/{call_id}/recordings/{call_id}-2-caller")
+    assert (await other.json())["code"] == "recording_not_found"
+
+
+async def test_a_lost_file_and_one_outside_the_folder_are_not_sent(world: World) -> None:
+    call_id = await world.talk("8001")
+    boss = await world.browser("banzhang")
+    caller, agent = await world.store.recordings(call_id)
+    (world.folder / "recordings" / caller.path).unlink()
+    (world.folder / "recordings" / agent.path).unlink()
+    (world.folder / "recordings" / agent.path).symlink_to(world.folder / "hotline.db")
+    for recording in (caller, agent):
+        answer = await boss.get(f"/api/calls/{call_id}/recordings/{recording.recording_id}")
+        assert (answer.status, (await answer.json())["code"]) == (404, "recording_file_missing")
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=201", "outcome=gone", "before=x", "colour=red"])
+async def test_a_query_that_makes_no_sense_is_refused_by_name(world: World, query: str) -> None:
+    boss = await world.browser("banzhang")
+    answer = await boss.get(f"/api/calls?{query}")
+    problem = await answer.json()
+    assert (answer.status, problem["code"]) == (400, "bad_request")
+    assert query.partition("=")[0] in problem["en"]
