@@ -64,6 +64,7 @@ class Database:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
         self._thread = threading.Thread(target=self._write_all, name="store-write", daemon=True)
         self._ready: Future[None] = Future()
+        self._ready.set_running_or_notify_cancel()
 
     @classmethod
     async def open(cls, path: Path) -> Self:
@@ -73,7 +74,7 @@ class Database:
         try:
             await asyncio.wrap_future(database._ready)
         except BaseException:
-            database._readers.shutdown(wait=False)
+            await database.close()
             raise
         return database
 
@@ -86,7 +87,7 @@ class Database:
         await asyncio.to_thread(self._join)
 
     def healthy(self) -> str:
-        """Empty, or a sentence that says why the last write failed."""
+        """Empty, or a sentence that says why the last writes failed."""
         return self._problem
 
     async def write(self, work: Callable[[Connection], T]) -> T:
@@ -162,10 +163,9 @@ class Database:
             for write in group:
                 self._run(connection, write)
             connection.execute("commit")
-            if not any(_is_ours(write.error) for write in group):
-                self._problem = ""
         except Exception as error:
             self._undo(connection, group, error)
+        self._problem = next((str(w.error) for w in group if _is_disk(w.error)), "")
         for write in group:
             write.resolve()
 
@@ -191,22 +191,22 @@ class Database:
             return error
         told = StoreError(_sentence(self.path, "written", error))
         told.__cause__ = error
-        self._problem = str(told)
         return told
 
 
-def _is_ours(error: Exception | None) -> bool:
-    return isinstance(error, StoreError)
+def _is_disk(error: Exception | None) -> bool:
+    """The file or the disk is at fault, and not one row."""
+    return error is not None and isinstance(error.__cause__, sqlite3.OperationalError)
 
 
 def _open(path: Path) -> Connection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
         raw = sqlite3.connect(path, timeout=LOCK_WAIT_S)
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"{path}: the database cannot be opened: {error}.") from error
     try:
-        path.chmod(0o600)
         connection = Connection(raw)
         connection.enable_wal()
         connection.execute("pragma synchronous = full")
