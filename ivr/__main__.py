@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,10 +12,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from ivr import accounts, app, config, doctor, plans
-from ivr.adapters import models, prompts, recordings
-from ivr.adapters.store import Store
-from ivr.adapters.web.openapi import document
+from ivr import accounts, app, archive, config, doctor, plans
+from ivr.adapters import models, prompts
+from ivr.adapters.web.openapi import openapi as describe
 from ivr.config import Config
 from ivr.core import draw
 from ivr.core.errors import HotlineError
@@ -32,7 +32,7 @@ user_cli = typer.Typer(help="Accounts of the console.", no_args_is_help=True)
 cli.add_typer(models_cli, name="models")
 cli.add_typer(prompts_cli, name="prompts")
 cli.add_typer(user_cli, name="user")
-out = Console(highlight=False)
+out = Console(highlight=False, soft_wrap=True)
 
 ConfigFile = Annotated[Path, typer.Option("--config", help="The configuration file.", envvar="IVR_CONFIG")]
 CONFIG = Path("config.toml")
@@ -52,7 +52,10 @@ def run(file: ConfigFile = CONFIG) -> None:
 
 
 @cli.command()
-def check(file: ConfigFile = CONFIG) -> None:
+def check(
+    file: ConfigFile = CONFIG,
+    deep: Annotated[bool, typer.Option("--deep", help="Also read every recording and compare its hash.")] = False,
+) -> None:
     """Check config.toml, dialplans/ and prompts/, and that the database and the recordings agree."""
     settings, root = _load(file)
     plan = plans.load(root, settings.city.language)
@@ -62,7 +65,7 @@ def check(file: ConfigFile = CONFIG) -> None:
         for name, queue in plan.queues.queue.items()
         if queue.skill not in skills
     ]
-    problems += asyncio.run(recordings.audit_store(settings))
+    problems += asyncio.run(archive.audit(settings, deep=deep))
     for problem in problems:
         out.print(problem)
     if problems:
@@ -208,7 +211,7 @@ def remove_user(user: str, file: ConfigFile = CONFIG) -> None:
 @cli.command()
 def openapi() -> None:
     """Print the description of the HTTP interface, from which the console's types are made."""
-    print(document())  # noqa: T201
+    print(json.dumps(describe(), ensure_ascii=False, indent=1))  # noqa: T201
 
 
 def main() -> None:

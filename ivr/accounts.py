@@ -9,36 +9,38 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast, get_args
 
 import argon2
 
-from ivr.adapters.store import Account, Store
+from ivr.adapters.store import Account, Role, Store
+from ivr.adapters.web.access import secret_hash
+from ivr.archive import DATABASE
 from ivr.config import Config
 from ivr.core.errors import ConfigError
 
-ROLES = ("agent", "supervisor", "admin")
 LEAST_PASSWORD = 8
 
 
 async def new_token(config: Config, name: str, role: str) -> str:
     """A bearer token for a program. Only its hash is kept. Raises ConfigError for an unknown role."""
-    _check_role(role)
+    checked = _role(role)
     token = secrets.token_urlsafe(32)
     async with _store(config) as store:
-        await store.add_token(digest(token), name, role, time.time())
+        await store.add_token(secret_hash(token), name, checked, time.time())
     return token
 
 
 async def add(config: Config, user: str, password: str, role: str, agent_id: str) -> None:
     """Add an account or replace it. Raises ConfigError when role, agent or password will not do."""
-    _check_role(role)
+    checked = _role(role)
     names = {agent.id: agent.name for agent in config.agent}
-    if role == "agent" and agent_id not in names:
+    if checked == "agent" and agent_id not in names:
         raise ConfigError(f"{user}: there is no agent {agent_id!r} in config.toml; give one with --agent.")
     if len(password) < LEAST_PASSWORD:
         raise ConfigError(f"{user}: the password must have at least {LEAST_PASSWORD} characters.")
     async with _store(config) as store:
-        await store.add_account(_account(user, password, role, agent_id, names.get(agent_id, user)))
+        await store.add_account(_account(user, password, checked, agent_id, names.get(agent_id, user)))
 
 
 async def remove(config: Config, user: str) -> None:
@@ -55,7 +57,7 @@ async def demonstration(config: Config, store: Store) -> dict[str, str]:
     path = config.state.dir / "demonstration.json"
     if await store.accounts():
         return _read(path)
-    people = [(agent.id, "agent", agent.id, agent.name) for agent in config.agent]
+    people: list[tuple[str, Role, str, str]] = [(agent.id, "agent", agent.id, agent.name) for agent in config.agent]
     people += [("banzhang", "supervisor", "", "班长"), ("admin", "admin", "", "管理员")]
     passwords = {user: secrets.token_hex(4) for user, *_ in people}
     for user, role, agent_id, name in people:
@@ -74,19 +76,21 @@ def _read(path: Path) -> dict[str, str]:
 
 
 def _account(
-    user: str, password: str, role: str, agent_id: str, name: str, *, demonstration: bool = False
+    user: str, password: str, role: Role, agent_id: str, name: str, *, demonstration: bool = False
 ) -> Account:
     return Account(user, argon2.PasswordHasher().hash(password), role, agent_id, name, demonstration)
 
 
-def _check_role(role: str) -> None:
-    if role not in ROLES:
-        raise ConfigError(f"{role!r} is not a role: use one of {', '.join(ROLES)}.")
+def _role(role: str) -> Role:
+    for known in get_args(Role):
+        if role == known:
+            return cast(Role, role)
+    raise ConfigError(f"{role!r} is not a role: use one of {', '.join(get_args(Role))}.")
 
 
 @asynccontextmanager
 async def _store(config: Config) -> AsyncIterator[Store]:
-    store = await Store.open(config.state.dir / "hotline.db")
+    store = await Store.open(config.state.dir / DATABASE)
     try:
         yield store
     finally:

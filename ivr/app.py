@@ -19,14 +19,15 @@ import structlog
 
 from ivr import accounts, plans
 from ivr.adapters import models, pbx
-from ivr.adapters.agi import Channels
+from ivr.adapters.agi import Channels, beat
 from ivr.adapters.ami import Ami
 from ivr.adapters.pbx.secrets import CITIZEN
 from ivr.adapters.speech import Recogniser
 from ivr.adapters.store import Store
-from ivr.adapters.web import Deps, WebServer
+from ivr.adapters.web.ports import Deps
 from ivr.adapters.web.schemas import CheckView, PhoneSettings
-from ivr.archive import Archive
+from ivr.adapters.web.server import WebServer
+from ivr.archive import DATABASE, Archive
 from ivr.config import Config
 from ivr.core.actions import Action, CloseRecording, WriteNote
 from ivr.core.agents import Agent, Profile
@@ -41,6 +42,7 @@ Say = Callable[[str], None]
 CLOSE_S = 5.0
 """How long the end of the calls may take when the hotline is switched off."""
 RESTART_S = 2.0
+HEARTBEAT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Hotline:
         self.store = store
         self.pbx = phones
         self.secrets = secrets
+        self._link_up = asyncio.Event()
         self.model_problem = ""
         self.asked_to_stop = False
         desk = config.desk
@@ -108,7 +111,8 @@ class Hotline:
     async def restore(self) -> None:
         """Take up the state that an earlier controller left."""
         events = [event for _, event in await self.store.unfinished()]
-        self.floor.restore(events, await self.store.agents(self.floor.agents), time.time())
+        agents = [row.agent for row in (await self.store.agents()).values()]
+        self.floor.restore(events, agents, time.time())
 
     # --- what the switchboard and the web ask for -----------------------------------------------------------------------
 
@@ -123,7 +127,8 @@ class Hotline:
 
     def _link(self, up: bool) -> None:
         log.info("ami.link", up=up)
-        self.channels.link(up)
+        if up:
+            self._link_up.set()
         self.web.publish()
 
     def state(self) -> State:
@@ -157,6 +162,28 @@ class Hotline:
         )
 
     # --- work that goes on all the time ---------------------------------------------------------------------------------
+
+    async def survey(self) -> None:
+        """After every new link, ask Asterisk what is up."""
+        while True:
+            await self._link_up.wait()
+            self._link_up.clear()
+            try:
+                await self.channels.survey()
+            except AmiError as error:
+                # A link that broke meanwhile comes back, and with it the next survey.
+                log.warning("survey.failed", sentence=str(error))
+                if self.ami.up:
+                    self._link_up.set()
+                    await asyncio.sleep(1)
+
+    async def heartbeat(self) -> None:
+        """Tell the dialplan every second that a controller is there."""
+        while True:
+            if self.ami.up:
+                with suppress(AmiError):
+                    await beat(self.ami)
+            await asyncio.sleep(HEARTBEAT_S)
 
     async def watch_pbx(self) -> None:
         """Start Asterisk again whenever it dies."""
@@ -205,7 +232,8 @@ async def serve(config: Config, root: Path, say: Say) -> int:
             for name, work in {
                 "switchboard": hotline.switchboard.run(),
                 "ami": hotline.ami.run(),
-                "heartbeat": hotline.channels.beat(),
+                "survey": hotline.survey(),
+                "heartbeat": hotline.heartbeat(),
                 "notes": hotline.archive.run(),
                 "asterisk": hotline.watch_pbx(),
             }.items()
@@ -231,7 +259,7 @@ async def _assemble(config: Config, root: Path, say: Say, stack: AsyncExitStack)
     _lock(config.state.dir, stack)
     installation = await pbx.ensure(config, say)
     secrets = pbx.render(config, installation, root)
-    store = await Store.open(config.state.dir / "hotline.db")
+    store = await Store.open(config.state.dir / DATABASE)
     stack.push_async_callback(store.close)
     phones = pbx.Pbx(config, installation, secrets)
     hotline = Hotline(config, root, store, phones, secrets)

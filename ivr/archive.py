@@ -16,18 +16,22 @@ import structlog
 from ivr.adapters import recordings
 from ivr.adapters.speech import Recogniser
 from ivr.adapters.store import Store
+from ivr.config import Config
 from ivr.core import events as ev
 from ivr.core import notes
 from ivr.core.actions import CloseRecording, WriteNote
 from ivr.core.errors import HotlineError, RecordingRefused
 from ivr.core.events import Event
 from ivr.core.notes import Note, Word
+from ivr.core.recordings import recording_base
 
 log = structlog.get_logger()
 
 CLOSE_S = 20.0
 """Asterisk closes a recording within a second; after so long something is wrong with it."""
 RETRY_S = 5.0
+DATABASE = "hotline.db"
+"""The store's file in the state folder."""
 
 
 class Archive:
@@ -76,13 +80,17 @@ class Archive:
             await asyncio.wait(self._closing)
 
     async def _close(self, action: CloseRecording) -> None:
+        ids = {"call_id": action.call_id, "ring_id": action.ring_id}
         try:
-            legs = await recordings.finish(self._folder, action.call_id, action.ring_id, CLOSE_S)
+            legs, problems = await recordings.finish(self._folder, action.call_id, action.ring_id, CLOSE_S)
             await self._store.add_recordings(legs)
         except HotlineError as error:
-            log.error("recording.incomplete", call_id=action.call_id, ring_id=action.ring_id, sentence=str(error))
-        # The call goes on to its note with the legs that there are.
-        self._tell(ev.RecordingFinished(self._clock(), action.call_id, action.ring_id))
+            log.error("recording.not_kept", sentence=str(error), **ids)
+            return  # it is tried again at the next start
+        for problem in problems:
+            log.error("recording.incomplete", sentence=problem, **ids)
+        if legs:
+            self._tell(ev.RecordingFinished(self._clock(), action.call_id, action.ring_id))
 
     async def _write(self, call_id: str) -> bool:
         """False when it has to be tried again."""
@@ -117,3 +125,18 @@ class Archive:
         task = asyncio.create_task(work)
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+
+async def audit(config: Config, *, deep: bool) -> list[str]:
+    """Whether the database and the folder of the recordings agree: a sentence for each place where they do not."""
+    path = config.state.dir / DATABASE
+    if not path.exists():
+        return []
+    store = await Store.open(path)
+    try:
+        known = await store.all_recordings()
+        live = {recording_base(ring.call_id, ring.ring_id) for ring in await store.live_rings()}
+        lost = {recording_base(ring.call_id, ring.ring_id) for ring in await store.lost_rings()}
+    finally:
+        await store.close()
+    return await asyncio.to_thread(recordings.audit, config.recordings, known, live, lost, deep=deep)
