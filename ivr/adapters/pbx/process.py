@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import resource
 import signal
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from ivr.core.errors import PbxError
 
 _BOOT_S = 30.0
 _STOP_S = 8.0
+_FILES = 65536
 
 
 class Pbx:
@@ -111,13 +113,13 @@ class Pbx:
         return True
 
     def _spawn(self) -> None:
-        out = str(self._folders.log / "console")
+        run, out = str(self._folders.run), str(self._folders.log / "console")
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         self.pid = os.posix_spawn(
             "/bin/sh",
             # The shell only sets what posix_spawn cannot; Asterisk takes its place and its process id.
-            ["/bin/sh", "-c", 'umask 077; cd "$0" && exec "$@"', str(self._folders.run), *self.command],
-            {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LANG": "C.UTF-8", "HOME": str(self._folders.run)},
+            ["/bin/sh", "-c", f'umask 077; ulimit -n {_open_files()}; cd "$0" && exec "$@"', run, *self.command],
+            {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LANG": "C.UTF-8", "HOME": run},
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_OPEN, 1, out, flags, 0o600),
@@ -179,6 +181,12 @@ async def _answer(reader: asyncio.StreamReader) -> bool:
             return True
         if line.startswith(b"Response: Error"):
             return False
+
+
+def _open_files() -> int:
+    """As many as we may have, up to what 10,000 legs would take."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return _FILES if most == resource.RLIM_INFINITY else min(most, _FILES)
 
 
 def _began(pid: int) -> str:
