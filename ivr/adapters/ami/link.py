@@ -83,7 +83,7 @@ class _Pending:
 
     def take(self, message: Message) -> bool:
         """True when the message was meant for this action."""
-        answer = message.get("response")
+        answer = None if "event" in message else message.get("response")  # OriginateResponse is an event with both
         future = self.action.future
         if answer is None and not self.done:
             return False
