@@ -242,9 +242,10 @@ async def serve(config: Config, root: Path, say: Say) -> int:
         await hotline.switchboard.resume()
         await hotline.recogniser.start()
         stack.push_async_callback(hotline.recogniser.stop)
+        passwords = await accounts.demonstration(config, hotline.store) if config.web.loopback else {}
         await hotline.web.start(config.web.host, config.web.port)
         stack.push_async_callback(hotline.web.stop)
-        _welcome(config, await accounts.demonstration(config, hotline.store), say)
+        _welcome(config, passwords, say)
         fetching = asyncio.create_task(hotline.fetch_model(say))
         stack.push_async_callback(_end, [fetching])
         hotline.asked_to_stop = await _until(stop, tasks)
@@ -312,7 +313,7 @@ def _welcome(config: Config, passwords: Mapping[str, str], say: Say) -> None:
     say("")
     say(f"12345 热线已启动：  http://{'localhost' if config.web.loopback else config.web.host}:{config.web.port}/")
     say(f"拨打：  sip:12345@{config.sip.host}:{config.sip.port}（任意 SIP 电话），或登录后打开 /phone 用浏览器拨打")
-    if passwords and config.web.loopback:
+    if passwords:
         say("演示账号（仅限本机）：")
         for user, password in passwords.items():
             say(f"  {user:10} {password}")

@@ -39,6 +39,9 @@ _LEASED = frozenset({Stage.MENU, Stage.WAITING, Stage.RATING})
 _AGENT_EVENTS = (ev.AgentSignedIn, ev.AgentSignedOut, ev.AgentPressedReady, ev.AgentPressedBreak,
                  ev.AgentSetAside, ev.WrapUpEnded)  # fmt: skip
 
+_FREES_NOBODY = (ev.StepStarted, ev.StepEnded, ev.RatingGiven, ev.CallOffered)
+"""After these no match can be due, and an order that belongs to them must go out before the next ring does."""
+
 
 class Floor:
     """Live state, and the only code that changes it."""
@@ -163,7 +166,8 @@ class Floor:
 
     def _consequences(self, event: Event) -> Iterator[Event | Action]:
         yield from self._reaction(event)
-        yield from self._matches(event.at)
+        if not isinstance(event, _FREES_NOBODY):
+            yield from self._matches(event.at)
 
     def _reaction(self, event: Event) -> Iterator[Event | Action]:
         if isinstance(event, ev.AgentSignedOut | ev.AgentPressedBreak):
@@ -245,10 +249,13 @@ class Floor:
         if not any(m.call_id == call.call_id for m in self._pairs(event.at)):
             prompts = (*prompts, self._place(call))
             yield from self._say(call, event.at, "announcement", prompts)
-        elif prompts:
+        elif event.say:
             yield from self._say(call, event.at, "notice", prompts)
 
     def _offered(self, call: Call, event: ev.CallOffered) -> Iterator[Event | Action]:
+        notice = self.plan_of(call.call_id).city.recording.notice
+        if notice not in call.prompts_heard and not (call.step and notice in call.step_prompts):
+            yield from self._say(call, event.at, "notice", (notice,))
         # The lease is renewed before the ring, never after: the dialplan lifts it when the ring begins.
         yield from self._lease(call, event.at)
         yield do.RingAgent(call.call_id, event.ring_id, event.agent_id, self.rules.ring_s, call.rate)

@@ -116,6 +116,8 @@ class World:
             assert line.ring
             if self.dice.random() < 0.5:
                 line.doing = "talking"
+                notice = self.plan.city.recording.notice
+                assert notice in self.floor.calls[call_id].prompts_heard, "recorded before the notice was heard"
                 self.tell(ev.AgentAnswered(self.now, call_id, line.ring.ring_id, 16000))
             else:
                 self._stop_ringing(call_id, line, self.dice.choice(["no_answer", "busy", "rejected", "unreachable"]))
