@@ -196,7 +196,7 @@ class World:
                     rate=16000,
                     size_bytes=file.stat().st_size,
                     sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
-                )  # fmt: skip
+                )
             )
         await self.store.add_recordings(legs)
         await self.tell(ev.RecordingFinished(self.clock(), call_id, ring_id))

@@ -60,6 +60,10 @@ def client_address(request: web.Request) -> str:
     return peer
 
 
+def _by_https(request: web.Request) -> bool:
+    return request.secure or request.headers.get("X-Forwarded-Proto") == "https"
+
+
 def refuse_other_sites(request: web.Request) -> None:
     """Raises Refused when a browser sent this from another site's page. Programs send no Origin."""
     origin = request.headers.get("Origin")
@@ -130,8 +134,9 @@ class Access:
         """True while the session or token is valid, with the same rights."""
         return who == await (self._by_session(who.secret) if who.session else self._by_token(who.secret))
 
-    def set_cookie(self, response: web.Response, cookie: str) -> None:
+    def set_cookie(self, request: web.Request, response: web.Response, cookie: str) -> None:
         """An empty cookie removes it."""
+        secure = not self._loopback or _by_https(request)
         if cookie:
             response.set_cookie(
                 COOKIE,
@@ -140,10 +145,10 @@ class Access:
                 path="/",
                 httponly=True,
                 samesite="Strict",
-                secure=not self._loopback,
+                secure=secure,
             )
         else:
-            response.del_cookie(COOKIE, path="/", httponly=True, samesite="Strict", secure=not self._loopback)
+            response.del_cookie(COOKIE, path="/", httponly=True, samesite="Strict", secure=secure)
 
     async def _by_session(self, token_hash: str) -> Identity | None:
         user = await self._store.session(token_hash, self._clock())
@@ -172,7 +177,5 @@ class Access:
 
     def _refuse_plain_http(self, request: web.Request) -> None:
         # The cookie is Secure then, and a browser would drop it without a word.
-        if self._loopback or request.secure or request.headers.get("X-Forwarded-Proto") == "https":
-            return
-        if not on_loopback(request.remote or ""):
+        if not self._loopback and not _by_https(request) and not on_loopback(client_address(request)):
             raise Refused("https_needed")

@@ -160,7 +160,7 @@ class JournalRow(Protocol):
 
 
 class Archive(Protocol):
-    """What the web adapter needs of the store. Everything may raise StoreError. Secrets come as `access.secret_hash`."""
+    """What the web adapter needs of the store. Anything may raise StoreError. `token_hash` is `access.secret_hash`."""
 
     async def account(self, user: str) -> Account | None: ...
     async def add_session(self, token_hash: str, user: str, expires_at: float) -> None: ...

@@ -14,7 +14,7 @@ async def sign_in(ask: Ask) -> web.StreamResponse:
     access = ask.parts.access
     who, cookie = await access.sign_in(ask.request, given.user, given.password)
     response = web.json_response(text=_me(ask, who).model_dump_json())
-    access.set_cookie(response, cookie)
+    access.set_cookie(ask.request, response, cookie)
     return response
 
 
@@ -27,7 +27,7 @@ async def sign_out(ask: Ask) -> web.StreamResponse:
     if ask.who.session:
         await ask.parts.feed.signed_out(ask.who.secret)
     response = web.Response(status=204)
-    ask.parts.access.set_cookie(response, "")
+    ask.parts.access.set_cookie(ask.request, response, "")
     return response
 
 
