@@ -1,0 +1,197 @@
+"""The table Asterisk event → core event. The events are as Asterisk 22.10 sent them, shortened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ivr.adapters.ami import Message
+from ivr.adapters.ami_events import AgentLegBegan, CommandEnded, EndpointSeen, LeftAgi, found, translate
+from ivr.core.events import AgentAnswered, AgentHungUp, CallArrived, CallerHungUp, CallFellBack, CallFound, RingEnded
+
+AT = 1795439351.5
+CALL = "1795439350.3"
+RING = f"{CALL}/1"
+LINE = "PJSIP/trunk-local-00000003"
+LEG = "PJSIP/8002-sip-0000000b"
+
+CITIZEN = {
+    "Privilege": "agi,all",
+    "Channel": LINE,
+    "ChannelStateDesc": "Up",
+    "CallerIDNum": "13800001111",
+    "CallerIDName": "株洲市民",
+    "AccountCode": "8000",
+    "Context": "hotline",
+    "Exten": "12345",
+    "Uniqueid": CALL,
+    "Linkedid": CALL,
+}
+AGENT = {**CITIZEN, "Channel": LEG, "Context": "agents", "Exten": "", "Uniqueid": "1795439360.11"}
+ENV = "agi_request%3A%20async%0Aagi_channel%3A%20PJSIP%2Ftrunk-local-00000003%0A"
+
+
+def user_event(name: str, **headers: str) -> dict[str, str]:
+    return {**CITIZEN, "Event": "UserEvent", "UserEvent": name, "CallId": CALL, **headers}
+
+
+def ring_ended(status: str, cause: str = "0") -> dict[str, str]:
+    return user_event("HotlineRingEnded", RingId=RING, Status=status, Cause=cause)
+
+
+def agi_end(result: str) -> dict[str, str]:
+    return {**CITIZEN, "Event": "AsyncAGIExec", "CommandId": "ab-1", "Result": result}
+
+
+TABLE: dict[str, tuple[Mapping[str, str], object]] = {
+    "a call": (
+        {**CITIZEN, "Event": "AsyncAGIStart", "Env": ENV},
+        CallArrived(AT, CALL, LINE, "13800001111", "12345", 8000),
+    ),
+    "a wideband call": (
+        {**CITIZEN, "Event": "AsyncAGIStart", "AccountCode": "16000"},
+        CallArrived(AT, CALL, LINE, "13800001111", "12345", 16000),
+    ),
+    "a call whose account code says nothing": (
+        {**CITIZEN, "Event": "AsyncAGIStart", "AccountCode": "x"},
+        CallArrived(AT, CALL, LINE, "13800001111", "12345", 8000),
+    ),
+    "AGI on another channel of the call": ({**AGENT, "Event": "AsyncAGIStart"}, None),
+    "the end of AGI": ({**CITIZEN, "Event": "AsyncAGIEnd"}, LeftAgi(AT, CALL)),
+    "the end of a playback": (agi_end("200 result=0"), CommandEnded(AT, CALL, "ab-1", 200, "0", "")),
+    "a variable": (agi_end("200 result=1 (OK/2)"), CommandEnded(AT, CALL, "ab-1", 200, "1", "OK/2")),
+    "a subroutine": (
+        agi_end("100 result=0 Trying...\n200 result=0 Gosub complete"),
+        CommandEnded(AT, CALL, "ab-1", 200, "0", ""),
+    ),
+    "a dead channel": (
+        agi_end("511 result=-1 Command Not Permitted on a dead channel or intercept routine"),
+        CommandEnded(AT, CALL, "ab-1", 511, "-1", ""),
+    ),
+    "a usage message": (
+        agi_end("520-Invalid command syntax.  Proper usage follows:\nUsage: EXEC\n520 End of proper usage."),
+        CommandEnded(AT, CALL, "ab-1", 520, "", ""),
+    ),
+    "a result in no known form": (agi_end("株"), CommandEnded(AT, CALL, "ab-1", 0, "", "")),
+    "a command without an id": ({**CITIZEN, "Event": "AsyncAGIExec", "Result": "200 result=0"}, None),
+    "an agent's telephone is called": (
+        {**CITIZEN, "Event": "DialBegin", "DestChannel": LEG, "DialString": "8002-sip"},
+        AgentLegBegan(AT, CALL, LEG),
+    ),
+    "an agent calls": ({**AGENT, "Event": "DialBegin", "DestChannel": "PJSIP/x"}, None),
+    "the agent answers": (
+        user_event("HotlineAnswered", RingId=RING, AgentRate="16000", Uniqueid=AGENT["Uniqueid"]),
+        AgentAnswered(AT, CALL, RING, 16000),
+    ),
+    "the agent hangs up": (user_event("HotlineAgentHungUp", RingId=RING), AgentHungUp(AT, CALL, RING)),
+    "nobody answers": (ring_ended("NOANSWER"), RingEnded(AT, CALL, RING, "no_answer")),
+    "the agent is busy": (ring_ended("BUSY", "17"), RingEnded(AT, CALL, RING, "busy")),
+    "the agent declines": (ring_ended("CHANUNAVAIL", "21"), RingEnded(AT, CALL, RING, "rejected")),
+    "no telephone": (ring_ended("CHANUNAVAIL", "20"), RingEnded(AT, CALL, RING, "unreachable")),
+    "congestion": (ring_ended("CONGESTION"), RingEnded(AT, CALL, RING, "unreachable")),
+    "ringing was given up": (ring_ended("CANCEL"), RingEnded(AT, CALL, RING, "cancelled")),
+    "a status that is new": (ring_ended("株"), RingEnded(AT, CALL, RING, "unreachable")),
+    "the static queue": (user_event("HotlineFellBack"), CallFellBack(AT, CALL)),
+    "a ring's end without its id": (user_event("HotlineRingEnded", Status="BUSY"), None),
+    "somebody else's user event": (user_event("Elsewhere"), None),
+    "the citizen hangs up": ({**CITIZEN, "Event": "HangupRequest"}, CallerHungUp(AT, CALL, 0)),
+    "the citizen's channel is gone": ({**CITIZEN, "Event": "Hangup", "Cause": "16"}, CallerHungUp(AT, CALL, 16)),
+    "the agent's channel is gone": ({**AGENT, "Event": "Hangup", "Cause": "16"}, None),
+    "a telephone registers": (
+        {"Event": "DeviceStateChange", "Device": "PJSIP/8001", "State": "NOT_INUSE"},
+        EndpointSeen(AT, "8001", True),
+    ),
+    "a telephone in use": (
+        {"Event": "DeviceStateChange", "Device": "PJSIP/8001-sip", "State": "INUSE"},
+        EndpointSeen(AT, "8001-sip", True),
+    ),
+    "a telephone is lost": (
+        {"Event": "DeviceStateChange", "Device": "PJSIP/8001", "State": "UNAVAILABLE"},
+        EndpointSeen(AT, "8001", False),
+    ),
+    "nothing known of a telephone": (
+        {"Event": "DeviceStateChange", "Device": "PJSIP/8001", "State": "UNKNOWN"},
+        None,
+    ),
+    "a trunk": ({"Event": "DeviceStateChange", "Device": "PJSIP/trunk-local", "State": "INUSE"}, None),
+    "a queue's device": ({"Event": "DeviceStateChange", "Device": "Queue:fallback_avail", "State": "INUSE"}, None),
+    "an event that is no concern of ours": ({**CITIZEN, "Event": "Newstate"}, None),
+    "no event": ({"Response": "Success"}, None),
+}
+
+
+@pytest.mark.parametrize(("message", "meaning"), TABLE.values(), ids=TABLE.keys())
+def test_table(message: Mapping[str, str], meaning: object) -> None:
+    assert translate(message, AT) == meaning
+    assert translate(Message(message), AT) == meaning
+
+
+@pytest.mark.parametrize(
+    ("delivered", "ani"),
+    [
+        ("13800001111", "13800001111"),
+        ("+8673112345678", "+8673112345678"),
+        ("", ""),
+        ("<unknown>", ""),
+        ("Anonymous", ""),
+        ("anonymous", ""),
+        ("Restricted", ""),
+        ("unavailable", ""),
+        ("138\x00\x1b[31m\u202e0000", "138[31m0000"),
+        (" 138 ", "138"),
+        ("9" * 99, "9" * 40),
+    ],
+)
+def test_calling_number(delivered: str, ani: str) -> None:
+    event = translate({**CITIZEN, "Event": "AsyncAGIStart", "CallerIDNum": delivered}, AT)
+    assert isinstance(event, CallArrived) and event.ani == ani
+
+
+STATUS = {**CITIZEN, "Event": "Status", "DNID": "12345", "BridgeID": "", "Application": "AGI"}
+TALKING = {"Context": "ring", "Exten": "s", "Application": "Dial", "BridgeID": "4eb66501-165d"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "doing"),
+    [
+        ({}, "idle"),
+        ({"Application": "Playback"}, "idle"),
+        ({"Context": "ring", "Exten": "s", "Application": "Dial"}, "ringing"),
+        ({"Context": "ring", "Exten": "s", "Application": "Set"}, "ringing"),
+        (TALKING, "talking"),
+        ({"Context": "ring", "Exten": "s"}, "idle"),
+        ({"Context": "ring", "Exten": "s", "Application": "Read"}, "idle"),
+        ({"Context": "fallback", "Exten": "s", "Application": "Queue"}, "fallback"),
+        ({"Context": "fallback", "Exten": "s", "BridgeID": "4eb66501-165d"}, "fallback"),
+    ],
+)
+def test_what_a_found_call_is_doing(changes: dict[str, str], doing: str) -> None:
+    assert found({**STATUS, **changes}, AT) == CallFound(AT, CALL, LINE, doing, "13800001111", "12345")
+
+
+def test_found_channels_that_are_no_calls() -> None:
+    assert found({**STATUS, **AGENT}, AT) == AgentLegBegan(AT, CALL, LEG)
+    assert found({**STATUS, "Context": "elsewhere"}, AT) is None
+    assert found({"Event": "Status"}, AT) is None
+
+
+NAMES = sorted({str(message.get("Event", "")) for message, _ in TABLE.values()})
+HEADERS = sorted({header for message, _ in TABLE.values() for header in message} | STATUS.keys())
+VALUES = st.one_of(
+    st.text(max_size=60),
+    st.sampled_from([CALL, "PJSIP/", "PJSIP/8001", "HotlineAnswered", "HotlineRingEnded", "²", "-1", "9" * 50, "ring"]),
+)
+
+
+@given(name=st.sampled_from(NAMES), headers=st.dictionaries(st.sampled_from(HEADERS), VALUES), own=st.booleans())
+def test_never_raises(name: str, headers: dict[str, str], own: bool) -> None:
+    message = {**(CITIZEN if own else {}), **headers, "Event": name}
+    event = translate(message, AT)
+    if isinstance(event, CallArrived):
+        assert len(event.ani) <= 40
+        assert not any(ord(mark) < 32 for mark in event.ani + event.dnis)
+        assert event.rate >= 8000
+    found(message, AT)
