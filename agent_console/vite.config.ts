@@ -15,7 +15,17 @@ export default defineConfig({
     target: "es2022",
     // The server's Content-Security-Policy takes nothing but files of its own.
     assetsInlineLimit: 0,
-    chunkSizeWarningLimit: 600,
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [
+            { name: "element", test: /node_modules\/(element-plus|@element-plus|@vueuse|lodash|@floating-ui|dayjs|@popperjs|@sxzz|async-validator)/ },
+            { name: "sip", test: /node_modules\/(jssip|sdp-transform|events|debug|ms)\// },
+            { name: "vue", test: /node_modules\/(vue|@vue|vue-i18n|@intlify|vue-router)/ },
+          ],
+        },
+      },
+    },
   },
   server: {
     proxy: {

@@ -19,22 +19,28 @@ export function whenSignedOut(signedOut: () => void): void {
 export async function recall(): Promise<void> {
   if (me.value !== undefined) return;
   try {
-    begin(await api.me());
+    me.value = await api.me();
   } catch (error) {
     if (!(error instanceof ApiError && error.status === 401)) throw error;
     me.value = null;
   }
 }
 
-export async function signIn(user: string, password: string): Promise<Me> {
-  const who = await api.signIn({ user, password });
-  begin(who);
-  return who;
+export async function signIn(user: string, password: string): Promise<void> {
+  me.value = await api.signIn({ user, password });
 }
 
+/** Sign the agent out of the floor, and the user out of the console. */
 export async function signOut(): Promise<void> {
-  end();
-  await api.signOut();
+  if (me.value?.agent_id) await api.order("sign_out");
+  closeConsole();
+  try {
+    await api.signOut();
+  } catch (error) {
+    openConsole();
+    throw error;
+  }
+  me.value = null;
 }
 
 /** The console pages show live state and, for agents, hold the telephone; the citizen's page does neither. */
@@ -49,16 +55,9 @@ export function closeConsole(): void {
   stopAgentPhone();
 }
 
-function begin(who: Me): void {
-  me.value = who;
-}
-
-function end(): void {
+/** The server no longer knows the session. */
+export function lost(): void {
   closeConsole();
   me.value = null;
-}
-
-function lost(): void {
-  end();
   onSignedOut();
 }
