@@ -91,9 +91,9 @@ async def test_the_store_knows_no_cookie(world: World) -> None:
 
 async def test_a_session_ends_after_a_shift(world: World) -> None:
     client = await world.browser("8001")
-    world.ahead_s += SESSION_S - 60
+    world.now += SESSION_S - 60
     assert (await client.get("/api/session")).status == 200
-    world.ahead_s += 120
+    world.now += 120
     assert (await client.get("/api/session")).status == 401
 
 
@@ -112,7 +112,7 @@ async def test_a_wrong_password_and_an_unknown_user_look_the_same_and_slow_down(
     assert (await answers[0].json())["code"] == "wrong_password"
     assert answers[3].headers["Retry-After"] == "1"
     assert "1 秒" in (await answers[3].json())["zh"]
-    world.ahead_s += 60
+    world.now += 60
     right = await client.post("/api/session", json={"user": "8001", "password": PASSWORD})
     assert right.status == 200
 

@@ -87,7 +87,7 @@ async def test_agents_see_their_own_calls_only(world: World) -> None:
 
 async def test_a_live_call_is_told_as_it_is_now(world: World) -> None:
     call_id = await world.arrive()
-    world.ahead_s += 40
+    world.now += 40
     boss = await world.browser("banzhang")
     call = await get(boss, f"/api/calls/{call_id}")
     assert call["stage"] == "waiting"

@@ -185,7 +185,7 @@ async def test_signing_out_closes_the_connection(world: World) -> None:
 async def test_a_session_that_ends_closes_the_connection(world: World) -> None:
     socket, _ = await listen(await world.browser("8001"))
     await world.store.remove_account("8001")
-    world.ahead_s += live.RECHECK_S
+    world.now += live.RECHECK_S
     world.publish()
     message = await asyncio.wait_for(socket.receive(), 10)
     assert (message.type, message.data) == (WSMsgType.CLOSE, live.SIGNED_OUT)

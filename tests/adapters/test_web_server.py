@@ -60,7 +60,7 @@ async def test_figures_follow_the_calls(world: World) -> None:
     await world.talk("8001")
     lost = await world.arrive("2")
     await world.arrive("2")
-    world.ahead_s += 17
+    world.now += 17
     await world.tell(ev.CallerHungUp(world.clock(), lost, 16))
     world.app[PARTS].metrics.publish([lost])
     told = await figures(world)
