@@ -1,4 +1,7 @@
-import type { AgentOrder, AgentView, CallDetail, CallPage, CallQuery, Me, PhoneSettings, Problem, SignIn } from "./types";
+import type { AgentOrder, AgentView, CallDetail, CallPage, Me, PhoneSettings, Problem, SignIn, operations } from "./types";
+
+/** Which calls to list. */
+export type CallQuery = NonNullable<operations["list_calls"]["parameters"]["query"]>;
 
 /** What the server, or the network, answered instead of what was asked for. */
 export class ApiError extends Error {
@@ -52,7 +55,7 @@ async function problemOf(response: Response): Promise<Problem> {
   };
 }
 
-function query(fields: Partial<CallQuery>): string {
+function query(fields: CallQuery): string {
   const filled = Object.entries(fields).filter(([, value]) => value !== null && value !== undefined && value !== "");
   return new URLSearchParams(filled.map(([key, value]) => [key, String(value)])).toString();
 }
@@ -61,7 +64,7 @@ export const api = {
   signIn: (given: SignIn) => ask<Me>("POST", "/api/session", given),
   me: () => ask<Me>("GET", "/api/session"),
   signOut: () => ask<void>("DELETE", "/api/session"),
-  calls: (fields: Partial<CallQuery>) => ask<CallPage>("GET", `/api/calls?${query(fields)}`),
+  calls: (fields: CallQuery) => ask<CallPage>("GET", `/api/calls?${query(fields)}`),
   call: (callId: string) => ask<CallDetail>("GET", `/api/calls/${encodeURIComponent(callId)}`),
   order: (order: AgentOrder["order"]) => ask<AgentView>("POST", "/api/agents/me", { order }),
   phone: () => ask<PhoneSettings>("GET", "/api/phone"),
