@@ -51,7 +51,7 @@ class Softphone:
     async def _registered(self) -> None:
         """baresip registers before anyone can listen to its events, so its log is asked."""
         async with asyncio.timeout(10):
-            while "200 OK" not in (self._folder / "log").read_text("utf-8", "replace"):
+            while "200 OK" not in (self._folder / "log").read_text("utf-8", "replace"):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
             self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._control)
 

@@ -68,6 +68,7 @@ class Rtp(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
         self._sender: asyncio.Task[None] | None = None
         self._digits: list[str] = []
+        self._came = asyncio.Event()
         self._number = random.randrange(1 << 16)
         self._source = random.randrange(1 << 32)
 
@@ -79,6 +80,7 @@ class Rtp(asyncio.DatagramProtocol):
         if len(data) > 12 and data[1] & 0x7F == self.law.payload:
             self.frames.append(data[12:])
             self.heard_at.append(asyncio.get_running_loop().time())
+            self._came.set()
 
     @property
     def heard(self) -> Sound:
@@ -90,7 +92,16 @@ class Rtp(asyncio.DatagramProtocol):
         goal = len(self.frames) + seconds * RATE / _FRAME
         async with asyncio.timeout(within_s):
             while len(self.frames) < goal:
-                await asyncio.sleep(0.01)
+                self._came.clear()
+                await self._came.wait()
+
+    async def hears(self, hertz: float, within_s: float = 10) -> None:
+        """Wait until the last half second was this tone and hardly anything else."""
+        async with asyncio.timeout(within_s):
+            while True:
+                await self.heard_for(0.1, within_s)
+                if len(self.frames) >= 25 and share(self.heard[-RATE // 2 :], hertz) > 0.9:
+                    return
 
     def send_to(self, port: int) -> None:
         self._to = ("127.0.0.1", port)

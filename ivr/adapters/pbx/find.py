@@ -41,6 +41,10 @@ class Installation:
     version: str
     """As Asterisk tells it, for example `22.10.1`."""
 
+    def at_least(self, major: int, minor: int) -> bool:
+        """True for this version and those after it."""
+        return tuple(int(part) for part in self.version.split(".")[:2]) >= (major, minor)
+
 
 def missing(config: Config) -> list[tuple[str, str]]:
     """What this machine lacks to run Asterisk, each with the command that mends it. Empty when `ensure` can work."""

@@ -25,23 +25,15 @@ EVENTS = (
     "DialBegin",
     "DialEnd",
     "UserEvent",
-    "MixMonitorStop",
     "ContactStatus",
-    "ContactStatusDetail",
-    "ContactList",
-    "ContactListComplete",
     "DeviceStateChange",
-    "DeviceStateListComplete",
-    "CoreShowChannel",
-    "CoreShowChannelsComplete",
-    "OriginateResponse",
     "FullyBooted",
     "Shutdown",
     "InvalidAccountID",
     "InvalidPassword",
     "ChallengeResponseFailed",
 )
-"""What Asterisk may tell over AMI; everything else is dropped before it is written to the socket."""
+"""What Asterisk tells over AMI unasked; everything else is dropped before it is written to the socket."""
 
 _PLAIN = {
     "ccss.conf": "[general]\ncc_max_requests = 0\n",
@@ -132,7 +124,9 @@ def _files(
         for t in config.trunk
     ]
     members = [f"PJSIP/{phone},0,{a.id},PJSIP/{phone}" for a in config.agent for phone in (a.id, f"{a.id}-sip")]
-    filters = _lines("eventfilter(action(include),name({})) =", EVENTS)
+    # The form that compares names came with 22.1; the old one runs a regular expression over each event.
+    names = _lines("eventfilter(action(include),name({})) =", EVENTS)
+    filters = names if installation.at_least(22, 1) else f"eventfilter = Event: ({'|'.join(EVENTS)})"
     return _PLAIN | {
         "asterisk.conf": _fill(
             "asterisk",

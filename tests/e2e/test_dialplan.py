@@ -1,0 +1,319 @@
+"""The fixed dialplan on a real Asterisk: what it promises to the controller, and what it does without one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import time
+import wave
+from collections.abc import AsyncIterator
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ivr.adapters import pbx
+from ivr.adapters.ami import Ami, Message
+from ivr.adapters.pbx.render import EVENTS
+from ivr.core.errors import ActionRefused
+from tests.e2e import asterisk as real
+from tests.e2e import baresip, sipp
+from tests.e2e.baresip import Softphone
+from tests.e2e.rtp import Sound, share
+from tests.e2e.sipp import Caller, calling
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(not sipp.FOUND, reason="sipp is missing: sudo apt-get install -y sip-tester"),
+    pytest.mark.skipif(not baresip.FOUND, reason="baresip is missing: sudo apt-get install -y baresip-core"),
+]
+
+CITIZEN_HZ, AGENT_HZ = 400, 1000
+
+
+class Controller:
+    """The bare minimum of one: hears all events, sends AGI commands, and beats when told to."""
+
+    def __init__(self, up: real.Running, account: str = "controller") -> None:
+        self.messages: list[Message] = []
+        self._news = asyncio.Event()
+        self._ids = count(1)
+        ami, secret = up.config.ami, up.secrets.ami_secret(account)
+        self._linked = asyncio.Event()
+        self.ami = Ami(ami.host, ami.port, account, secret, on_message=self._hear, on_link=self._link)
+
+    async def __aenter__(self) -> Controller:
+        self._tasks = [asyncio.create_task(self.ami.run())]
+        async with asyncio.timeout(5):
+            await self._linked.wait()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _hear(self, message: Message) -> None:
+        self.messages.append(message)
+        self._news.set()
+
+    def _link(self, up: bool) -> None:
+        if up:
+            self._linked.set()
+
+    async def beat(self) -> None:
+        await self.ami.action("Setvar", Variable="IVR_HEARTBEAT", Value=str(int(time.time())))
+
+    async def heard(self, within_s: float = 10, **wanted: str) -> Message:
+        """The first message with these headers, heard already or within the time."""
+        async with asyncio.timeout(within_s):
+            while True:
+                for message in self.messages:
+                    if all(message.get(name) == value for name, value in wanted.items()):
+                        return message
+                self._news.clear()
+                await self._news.wait()
+
+    async def arrival(self) -> Message:
+        """A call that waits for orders, with a lease that the test does not live to see the end of."""
+        started = await self.heard(Event="AsyncAGIStart")
+        await self.lease(started, 60)
+        return started
+
+    async def lease(self, call: Message, seconds: int) -> None:
+        await self.ami.action("Setvar", Channel=call["Channel"], Variable="TIMEOUT(absolute)", Value=str(seconds))
+
+    async def order(self, call: Message, line: str) -> str:
+        """Send an AGI command; its number, for `done`."""
+        number = f"test-{next(self._ids)}"
+        await self.ami.action("AGI", Channel=call["Channel"], Command=line, CommandID=number)
+        return number
+
+    async def done(self, number: str) -> str:
+        return (await self.heard(Event="AsyncAGIExec", CommandId=number))["Result"]
+
+    async def ring(self, call: Message, agent: str, recording: Path, seconds: int = 15) -> str:
+        ring_id = f"{call['Linkedid']}/1"
+        return await self.order(call, f'GOSUB ring s 1 "{agent},{ring_id},{seconds},{recording},8000"')
+
+
+@pytest.fixture
+async def controller(asterisk: real.Running) -> AsyncIterator[Controller]:
+    async with Controller(asterisk) as linked:
+        await linked.beat()
+        yield linked
+
+
+@contextlib.asynccontextmanager
+async def agent(up: real.Running, tmp_path: Path, codecs: str = "pcma") -> AsyncIterator[Softphone]:
+    async with Softphone(
+        up.config.sip.port, tmp_path, "8001-sip", up.secrets.phone_secret("8001"), tone_hz=AGENT_HZ, codecs=codecs
+    ) as phone:
+        yield phone
+
+
+def read(path: Path) -> tuple[Sound, int]:
+    with wave.open(str(path)) as sound:
+        return np.frombuffer(sound.readframes(sound.getnframes()), np.int16), sound.getframerate()
+
+
+def recorded(folder: Path) -> dict[str, Path]:
+    return {path.name: path for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize(("codecs", "ending", "rate"), [("pcma", "wav", 8000), ("g722", "wav16", 16000)])
+async def test_both_legs_are_recorded_apart_and_the_citizen_comes_back(
+    asterisk: real.Running, controller: Controller, tmp_path: Path, codecs: str, ending: str, rate: int
+) -> None:
+    folder = asterisk.config.recordings
+    async with (
+        agent(asterisk, tmp_path, codecs) as phone,
+        calling(asterisk.config.sip.port, tmp_path, tone_hz=CITIZEN_HZ) as citizen,
+    ):
+        call = await controller.arrival()
+        ring = await controller.ring(call, "8001", folder / "one")
+        await phone.rings()
+        assert recorded(folder) == {}
+        await phone.answer()
+        answered = await controller.heard(UserEvent="HotlineAnswered", CallId=call["Linkedid"])
+        assert (answered["RingId"], answered["AgentRate"]) == (f"{call['Linkedid']}/1", str(rate))
+        await citizen.rtp.hears(AGENT_HZ)
+        await asyncio.sleep(1)
+        phone.hang_up()
+        await controller.heard(UserEvent="HotlineAgentHungUp", RingId=answered["RingId"])
+        assert (await controller.done(ring)).endswith("200 result=0 Gosub complete")
+
+        before = len(citizen.rtp.frames)
+        assert "result=0" in await controller.done(await controller.order(call, "EXEC Playback hotline/thanks"))
+        assert len(citizen.rtp.frames) > before + 25
+        await controller.ami.action("Hangup", Channel=call["Channel"])
+        await citizen.ended()
+
+    files = recorded(folder)
+    assert sorted(files) == [f"one-agent.{ending}", "one-caller.wav"]
+    for name, hertz, other, hertz_rate in (
+        (f"one-agent.{ending}", AGENT_HZ, CITIZEN_HZ, rate),
+        ("one-caller.wav", CITIZEN_HZ, AGENT_HZ, 8000),
+    ):
+        sound, sound_rate = read(files[name])
+        assert sound_rate == hertz_rate
+        assert len(sound) / sound_rate > 1
+        middle = sound[sound_rate // 2 : -sound_rate // 4]
+        assert share(middle, hertz, sound_rate) > 0.95
+        assert share(middle, other, sound_rate) < 0.01
+
+
+async def test_a_refused_an_unanswered_and_an_unreachable_ring(
+    asterisk: real.Running, controller: Controller, tmp_path: Path
+) -> None:
+    folder = asterisk.config.recordings
+    async with agent(asterisk, tmp_path) as phone, calling(asterisk.config.sip.port, tmp_path):
+        call = await controller.arrival()
+        for status, cause, target, seconds in (("BUSY", "17", "8001", 15), ("NOANSWER", "0", "8001", 1)):
+            ring = await controller.ring(call, target, folder / status, seconds)
+            await phone.rings()
+            if status == "BUSY":
+                phone.hang_up()
+            ended = await controller.heard(UserEvent="HotlineRingEnded", Status=status)
+            assert (ended["CallId"], ended["Cause"]) == (call["Linkedid"], cause)
+            await controller.done(ring)
+            await controller.lease(call, 60)
+        await controller.done(await controller.ring(call, "8002", folder / "nobody"))
+        await controller.heard(UserEvent="HotlineRingEnded", Status="CHANUNAVAIL")
+        assert recorded(folder) == {}
+
+
+async def test_a_citizen_who_hangs_up_stops_the_ringing(
+    asterisk: real.Running, controller: Controller, tmp_path: Path
+) -> None:
+    async with agent(asterisk, tmp_path) as phone, calling(asterisk.config.sip.port, tmp_path) as citizen:
+        call = await controller.arrival()
+        await controller.ring(call, "8001", asterisk.config.recordings / "none")
+        await phone.rings()
+        await citizen.hang_up()
+        await phone.over()
+        await controller.heard(Event="Hangup", Uniqueid=call["Linkedid"])
+        assert recorded(asterisk.config.recordings) == {}
+
+
+@pytest.mark.parametrize("way", ["RFC 4733", "SIP INFO"])
+async def test_keys_are_heard_either_way_and_cut_the_prompt(
+    asterisk: real.Running, controller: Controller, tmp_path: Path, way: str
+) -> None:
+    async with calling(asterisk.config.sip.port, tmp_path, events=way == "RFC 4733") as citizen:
+        call = await controller.arrival()
+        question = await controller.order(call, 'EXEC Read "KEY,hotline/welcome&hotline/menu_main,1,t(),1,3"')
+        answer = await controller.order(call, 'GET FULL VARIABLE "${READSTATUS}/${KEY}"')
+        await citizen.rtp.heard_for(0.5)
+        frames, pressed_at = len(citizen.rtp.frames), time.monotonic()
+        citizen.press("2") if way == "RFC 4733" else citizen.press_info("2")
+        assert await controller.done(answer) == "200 result=1 (OK/2)"
+        assert time.monotonic() - pressed_at < 0.5
+        assert len(citizen.rtp.frames) - frames < 25
+        assert "result=0" in await controller.done(question)
+
+
+async def test_numbers_and_the_codecs_rate_reach_the_controller(
+    asterisk: real.Running, controller: Controller, tmp_path: Path
+) -> None:
+    async with calling(asterisk.config.sip.port, tmp_path, ani="+8613907330001;x=1", dnis="12346"):
+        call = await controller.arrival()
+        assert (call["CallerIDNum"], call["Exten"], call["AccountCode"]) == ("+8613907330001", "12346", "8000")
+
+
+async def test_without_a_controller_the_static_queue_rings(asterisk: real.Running, tmp_path: Path) -> None:
+    async with agent(asterisk, tmp_path) as phone, calling(asterisk.config.sip.port, tmp_path) as citizen:
+        await phone.rings()
+        await phone.answer()
+        await citizen.rtp.hears(AGENT_HZ)
+
+
+async def test_a_controller_that_gives_no_orders_loses_the_call_to_the_static_queue(
+    asterisk: real.Running, controller: Controller, tmp_path: Path
+) -> None:
+    async with agent(asterisk, tmp_path) as phone, calling(asterisk.config.sip.port, tmp_path) as citizen:
+        call = await controller.heard(Event="AsyncAGIStart")
+        await controller.heard(UserEvent="HotlineFellBack", CallId=call["Linkedid"])
+        await phone.rings()
+        await phone.answer()
+        await citizen.rtp.hears(AGENT_HZ)
+
+
+async def test_a_controller_that_dies_while_people_talk_leaves_nobody_in_silence(
+    asterisk: real.Running, tmp_path: Path
+) -> None:
+    async with agent(asterisk, tmp_path) as phone, Caller(asterisk.config.sip.port, tmp_path) as citizen:
+        async with Controller(asterisk) as doomed:
+            await doomed.beat()
+            await citizen.answered()
+            call = await doomed.arrival()
+            await doomed.ring(call, "8001", asterisk.config.recordings / "one")
+            await phone.rings()
+            await phone.answer()
+        await citizen.rtp.hears(AGENT_HZ)
+        phone.hang_up()
+        await phone.over()
+        await phone.rings(within_s=15)
+        await phone.answer()
+        await citizen.rtp.hears(AGENT_HZ)
+
+
+async def test_a_stop_says_goodbye_to_those_who_are_on_the_line(
+    asterisk: real.Running, controller: Controller, tmp_path: Path
+) -> None:
+    async with calling(asterisk.config.sip.port, tmp_path) as citizen:
+        await controller.arrival()
+        await asterisk.pbx.stop()
+        await citizen.ended()
+
+
+async def test_strangers_are_refused(unpacked: None, tmp_path: Path) -> None:
+    config = real.configure(tmp_path / "state", trunk=[{"name": "line", "match": ["192.0.2.0/24"]}])
+    async with real.running(config):
+        async with Caller(config.sip.port, tmp_path) as stranger:
+            with pytest.raises(AssertionError, match=r"SIP/2\.0 401"):
+                await stranger.answered()
+        async with Caller(config.sip.port, tmp_path, ani="8001-sip") as pretender:
+            with pytest.raises(AssertionError, match=r"SIP/2\.0 401"):
+                await pretender.answered()
+
+
+async def test_the_accounts_can_do_no_more_than_they_need(asterisk: real.Running, controller: Controller) -> None:
+    await controller.ami.collect("Status", done="StatusComplete")
+    await controller.ami.collect("DeviceStateList", done="DeviceStateListComplete")
+    async with Controller(asterisk, "watcher") as watcher:
+        await watcher.ami.collect("CoreShowChannels", done="CoreShowChannelsComplete")
+        for account in (controller, watcher):
+            for name, fields in (
+                ("Command", {"Command": "core show version"}),
+                ("Originate", {"Channel": "PJSIP/8001", "Application": "Wait", "Data": "1"}),
+                ("GetConfig", {"Filename": "manager.conf"}),
+                ("ModuleLoad", {"LoadType": "reload"}),
+            ):
+                with pytest.raises(ActionRefused):
+                    await account.ami.action(name, **fields)
+        for name, fields in (("Setvar", {"Variable": "X", "Value": "1"}), ("Hangup", {"Channel": "x"})):
+            with pytest.raises(ActionRefused, match=r"[Pp]ermission"):
+                await watcher.ami.action(name, **fields)
+
+
+async def test_the_filter_for_older_versions_lets_the_same_events_through(unpacked: None, tmp_path: Path) -> None:
+    config = real.configure(tmp_path / "state")
+    real.share_tree(config.state.dir)
+    installation = await pbx.ensure(config, print)
+    old = dataclasses.replace(installation, version="20.6.0")
+    process = pbx.Pbx(config, old, pbx.render(config, old, real.REPO))
+    await process.start()
+    try:
+        up = real.Running(config, old, pbx.render(config, old, real.REPO), process)
+        async with Controller(up) as controller:
+            await controller.beat()
+            async with calling(config.sip.port, tmp_path) as citizen:
+                call = await controller.arrival()
+                await citizen.hang_up()
+                await controller.heard(Event="Hangup", Uniqueid=call["Linkedid"])
+            assert {message["Event"] for message in controller.messages} <= set(EVENTS)
+    finally:
+        await process.stop()
