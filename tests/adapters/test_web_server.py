@@ -222,6 +222,11 @@ async def test_every_error_is_a_problem(
     assert problem["en"]
 
 
+async def test_a_method_that_is_not_allowed_is_answered_with_those_that_are(world: World) -> None:
+    answer = await (await world.client()).put("/api/session")
+    assert answer.headers["Allow"] == "DELETE,GET,HEAD,POST"
+
+
 def test_every_sentence_is_in_both_languages() -> None:
     for code, kind in PROBLEMS.items():
         assert re.search(r"[\u4e00-\u9fff]", kind.zh), code

@@ -86,7 +86,9 @@ def refusal_of(error: BaseException) -> Refused | None:
         return error
     for kind, code in _BY_EXCEPTION:
         if isinstance(error, kind):
-            return Refused(code, error.reason if isinstance(error, web.HTTPException) else "")
+            if not isinstance(error, web.HTTPException):
+                return Refused(code)
+            return Refused(code, error.reason, {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None)
     return None
 
 
