@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from ivr.core.events import (
     AgentAnswered,
@@ -165,7 +166,7 @@ def _command_ended(message: Headers, at: float) -> CommandEnded | None:
     command_id = message.get("CommandId", "")
     if not command_id:
         return None
-    text = message.get("Result", "")
+    text = unquote(message.get("Result", "")).strip()
     # A GOSUB says "100 result=0 Trying..." before its end; only the last line counts.
     lines = _RESULT.findall(text)
     code, value, detail = lines[-1] if lines else ("0", "", "")

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -107,7 +108,7 @@ class Stage:
 
     def end(self, result: str, command: int = -1) -> None:
         """Asterisk tells the end of an AGI command; the last one sent unless told otherwise."""
-        self.say("AsyncAGIExec", CommandId=self.agi()[command]["CommandID"], Result=result)
+        self.say("AsyncAGIExec", CommandId=self.agi()[command]["CommandID"], Result=quote(result + "\n"))
 
     def agi(self) -> list[Fields]:
         return [action for action in self.sent if action["Action"] == "AGI"]
@@ -287,7 +288,7 @@ async def test_ring_answer_talk(stage: Stage, tmp_path: Path, monkeypatch: pytes
     await stage.channels.perform(CancelRing(CALL, RING))
     assert not [action for action in stage.sent if action["Action"] == "Hangup"], "nobody is cut off by a late cancel"
     stage.say("UserEvent", UserEvent="HotlineAgentHungUp", CallId=CALL, RingId=RING)
-    stage.end("100 result=0 Trying...\n200 result=0 Gosub complete".replace("\n", "%0A"))
+    stage.end("100 result=0 Trying...\n200 result=0 Gosub complete")
     await stage.told()
     await asyncio.sleep(0.1)
     assert stage.events == [AgentAnswered(AT, CALL, RING, 16000), AgentHungUp(AT, CALL, RING)]

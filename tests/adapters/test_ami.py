@@ -309,13 +309,13 @@ async def test_a_busy_event_loop_is_no_dead_link() -> None:
 async def test_burst_of_events(linked: tuple[Ami, Heard, Session]) -> None:
     ami, heard, session = linked
     event = {"Event": "DialBegin", **{f"Header{n}": "株洲 PJSIP/trunk-00000001" for n in range(20)}}
-    began_at = time.monotonic()
+    began_at = time.process_time()  # and not by the clock, for the machine may be busy with other things
     for _ in range(20):
         session.writer.write(line_up(event) * 500)
         await session.writer.drain()
     await heard.until(lambda: len(heard.messages) == 10_000, 10)
     assert heard.links == [True]
-    assert 10_000 / (time.monotonic() - began_at) > 5_000, "events a second"
+    assert 10_000 / (time.process_time() - began_at) > 5_000, "events a second"
     assert ami.pending == 0
 
 
@@ -416,7 +416,7 @@ async def test_a_callback_that_raises_harms_nobody_else(peer: Peer) -> None:
 
 
 def test_messages_are_read_only_and_blind_to_case() -> None:
-    message = Message({"Event": "E", "ChanVariable": ["a=1", "b=2"]})
+    message = Message.parsed("Event: E\r\nChanVariable: a=1\r\nChanVariable: b=2")
     assert message["event"] == message["EVENT"] == "E"
     assert message["ChanVariable"] == "a=1\nb=2"
     assert len(message) == 2 and "EVENT" in message

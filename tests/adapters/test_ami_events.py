@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -43,7 +44,7 @@ def ring_ended(status: str, cause: str = "0") -> dict[str, str]:
 
 
 def agi_end(result: str) -> dict[str, str]:
-    return {**CITIZEN, "Event": "AsyncAGIExec", "CommandId": "ab-1", "Result": result}
+    return {**CITIZEN, "Event": "AsyncAGIExec", "CommandId": "ab-1", "Result": quote(result + "\n")}
 
 
 TABLE: dict[str, tuple[Mapping[str, str], object]] = {

@@ -1,7 +1,7 @@
 """One connection to Asterisk's manager port, as a protocol class for panoramisk's public `protocol_factory`.
 
-panoramisk 1.4 keeps the socket, writes the actions and reads the messages' headers. What it leaves open is closed here:
-a character split over two reads, CR/LF in a value, actions that hang for ever or are replayed.
+panoramisk 1.4 opens the socket, and numbers and writes the actions. What it leaves open is closed here: a character
+split over two reads, CR/LF in a value, actions that hang for ever or are replayed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 from panoramisk.actions import Action
 from panoramisk.ami_protocol import AMIProtocol
 from panoramisk.manager import Manager
-from panoramisk.message import Message as RawMessage
 
 from ivr.core.errors import ActionRefused, AmiError, LinkLost
 
@@ -38,10 +37,21 @@ class Message(Mapping[str, str]):
 
     __slots__ = ("_fields",)
 
-    def __init__(self, fields: Mapping[str, Any]) -> None:
-        self._fields = {
-            key.lower(): "\n".join(value) if isinstance(value, list) else str(value) for key, value in fields.items()
-        }
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        self._fields = {key.lower(): value for key, value in fields.items()}
+
+    @classmethod
+    def parsed(cls, text: str) -> Message:
+        """The message from its lines, which end in CR LF."""
+        fields: dict[str, str] = {}
+        for line in text.split("\r\n"):
+            key, colon, value = line.partition(":")
+            if colon:
+                key, value = key.lower(), value.removeprefix(" ")
+                fields[key] = f"{fields[key]}\n{value}" if key in fields else value
+        message = cls.__new__(cls)
+        message._fields = fields
+        return message
 
     def __getitem__(self, key: str) -> str:
         return self._fields[key.lower()]
@@ -178,9 +188,7 @@ class Link(AMIProtocol):  # type: ignore[misc]
             self.break_off("it sent a message without an end")
             return
         for text in messages:
-            raw = RawMessage.from_line(text.decode("utf-8", "replace").lstrip("\r\n"))
-            if raw is not None:
-                self._received(Message(raw))
+            self._received(Message.parsed(text.decode("utf-8", "replace")))
 
     def _received(self, message: Message) -> None:
         pending = self._pending.get(message.get("actionid", ""))
