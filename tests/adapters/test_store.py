@@ -179,10 +179,19 @@ async def test_a_bad_append_is_undone_whole_and_harms_no_other(store: Store) -> 
     assert store.healthy() == ""
 
 
+async def held(store: Store) -> tuple[asyncio.Task[bool], threading.Event]:
+    """A write that keeps the writing thread busy until the event is set."""
+    busy, gate = threading.Event(), threading.Event()
+    first = asyncio.create_task(store.write(lambda db: busy.set() or gate.wait(10)))
+    await asyncio.to_thread(busy.wait, 10)
+    return first, gate
+
+
 async def test_appends_that_wait_share_one_commit(store: Store) -> None:
-    gate, commits = threading.Event(), []
-    first = asyncio.create_task(store.write(lambda db: db.conn.set_trace_callback(commits.append) or gate.wait(10)))
-    await asyncio.sleep(0)
+    commits: list[str] = []
+    await store.write(lambda db: db.conn.set_trace_callback(commits.append))
+    first, gate = await held(store)
+    commits.clear()
     rest = [asyncio.create_task(store.append([arrived(n)], [begin(arrived(n))])) for n in range(1, 101)]
     await asyncio.sleep(0)
     gate.set()
@@ -205,9 +214,7 @@ async def test_the_loop_goes_on_while_the_disk_is_slow(store: Store) -> None:
 
 
 async def test_an_append_that_is_given_up_leaves_the_others_alone(store: Store) -> None:
-    gate = threading.Event()
-    first = asyncio.create_task(store.write(lambda db: gate.wait(10)))
-    await asyncio.sleep(0)
+    first, gate = await held(store)
     given_up = asyncio.create_task(store.append([arrived(1)]))
     kept = asyncio.create_task(store.append([arrived(2)]))
     await asyncio.sleep(0)
@@ -415,6 +422,8 @@ async def test_a_call_with_everything_that_is_known_of_it(store: Store) -> None:
     timeline = await store.timeline(CALL)
     assert [entry.event for entry in timeline] == story(1)
     assert timeline[-1].seq == row.last_seq
+    await store.append([ev.PhoneLost(2000.0, "8001")], [call])
+    assert await store.call(CALL) == row
     assert timeline[2].fields == {"step": f"{CALL}:1", "key": "2", "failed": False}
     (ring,) = await store.rings(CALL)
     assert (ring.why, ring.agent_rate, ring.reason, ring.recorded) == (

@@ -2,6 +2,10 @@
 
 Writes wait in a queue. The writing thread takes all that wait at that moment into one transaction (group commit) and
 resolves them after COMMIT, so that a burst of appends costs one flush to disk. A write that fails is undone alone.
+
+`synchronous` is FULL: what was acknowledged survives a power cut too, not only a kill. Measured on two busy cores with
+ext4, an append of two events and a call: 3.9 ms instead of 0.6 ms (NORMAL) when one waits, 12 instead of 10 ms when
+twenty wait, and about 2,000 appends a second either way.
 """
 
 from __future__ import annotations
@@ -74,7 +78,7 @@ class Database:
         try:
             await asyncio.wrap_future(database._ready)
         except BaseException:
-            await database.close()
+            await database.close()  # also when the caller was cancelled while the file was being opened
             raise
         return database
 
@@ -157,6 +161,8 @@ class Database:
         connection.close()
 
     def _commit(self, connection: Connection, group: Sequence[_Write]) -> None:
+        if not group:
+            return
         try:
             # Immediate: a transaction that begins as a reader cannot wait for another program's lock later.
             connection.execute("begin immediate")

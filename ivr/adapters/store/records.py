@@ -193,12 +193,11 @@ def _append(db: Connection, events: Sequence[Event], calls: Sequence[Call], agen
 
 
 def _finished(db: Connection, call: Call) -> bool:
-    """Nothing is left to do for this call after a restart: the same rule as `Floor.resume`."""
-    talks = [ring for ring in call.rings if ring.answered_at is not None]
-    if call.live or not all(ring.recorded for ring in talks):
+    """Nothing is left to do after a restart. The note comes last: it is asked for when all recordings are in."""
+    if call.live:
         return False
     wanted = "select 1 from notes where call_id = ?"
-    return not talks or call.note_written or db.execute(wanted, [call.call_id]).fetchone() is not None
+    return not call.answered or call.note_written or db.execute(wanted, [call.call_id]).fetchone() is not None
 
 
 def _set_unfinished(db: Connection, call_id: str, unfinished: bool) -> None:
