@@ -39,10 +39,13 @@ log = structlog.get_logger()
 class Listener:
     """One connection: what it has been told, and what it must still be told."""
 
-    def __init__(self, source: LiveSource, who: Identity, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, source: LiveSource, queues: Callable[[], list[QueueView]], who: Identity, clock: Callable[[], float]
+    ) -> None:
         self.who = who
         self.wake = asyncio.Event()
         self._source = source
+        self._queues_now = queues
         self._clock = clock
         self._number = 0
         self._whole = True
@@ -72,7 +75,7 @@ class Listener:
         self.wake.clear()
         state = self._source.state()
         now = self._clock()
-        queues = queue_views(state.calls.values(), state.queues)
+        queues = self._queues_now()
         warnings = list(state.warnings)
         whole, self._whole = self._whole, False
         if whole:
@@ -143,10 +146,12 @@ class LiveFeed:
         self._still = still
         self._clock = clock
         self._listeners: dict[Listener, web.WebSocketResponse] = {}
+        self._queues: list[QueueView] | None = None
 
     def publish(self, call_ids: Iterable[str] = (), agent_ids: Iterable[str] = ()) -> None:
         """These calls and agents have changed (or are gone), or, with neither, the warnings have."""
         calls, agents = set(call_ids), set(agent_ids)
+        self._queues = None
         for listener in self._listeners:
             listener.mark(calls, agents)
 
@@ -154,7 +159,7 @@ class LiveFeed:
         """One connection, from handshake to end."""
         socket = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=4096, compress=False)
         await socket.prepare(request)
-        listener = Listener(self._source, who, self._clock)
+        listener = Listener(self._source, self._queues_now, who, self._clock)
         self._listeners[listener] = socket
         sender = asyncio.create_task(self._send(socket, listener), name="live")
         try:
@@ -175,6 +180,13 @@ class LiveFeed:
         """Close all connections: the server goes away."""
         sockets = list(self._listeners.values())
         await asyncio.gather(*(s.close(code=1001, message=b"server stops") for s in sockets))
+
+    def _queues_now(self) -> list[QueueView]:
+        """Counted once per change, not once per connection."""
+        if self._queues is None:
+            state = self._source.state()
+            self._queues = queue_views(state.calls.values(), state.queues)
+        return self._queues
 
     async def _receive(self, socket: web.WebSocketResponse, listener: Listener) -> None:
         async for message in socket:
