@@ -41,13 +41,14 @@ class Site:
     cut_after: int | None = None
     """Break the connection after so many bytes of every answer, as soon as the other side has them."""
     arrived: int = 0
+    total: int = 0
     more_arrived: asyncio.Event = field(default_factory=asyncio.Event)
     base_url: str = ""
     asked: list[str] = field(default_factory=list)
     """`Range` of each request, "" for none."""
 
     def progress(self, done: int, total: int) -> None:
-        self.arrived = done
+        self.arrived, self.total = done, total
         self.more_arrived.set()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -122,6 +123,7 @@ async def test_cuts_are_resumed_for_as_long_as_it_goes_forward(site, tmp_path):
     site.cut_after = 100_000
     await install(tmp_path, NAME, base_url=site.base_url, progress=site.progress)
     assert site.asked == ["", "bytes=100000-", "bytes=200000-", "bytes=300000-"]
+    assert site.arrived == site.total == len(site.content)
     assert left_over(tmp_path) == []
 
 

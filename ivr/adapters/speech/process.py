@@ -92,14 +92,16 @@ class Worker:
         if self._process.stdin:
             self._process.stdin.close()
         try:
-            await asyncio.wait_for(self._process.wait(), GOODBYE_S)
-        except TimeoutError:
-            with suppress(ProcessLookupError):
-                self._process.kill()
-            await self._process.wait()
-        await asyncio.wait([self._reader])
-        if self._process.stdout:
-            await self._process.stdout.read()  # to its end, which lets go of the pipe
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), GOODBYE_S)
+        finally:  # also when we are cancelled here
+            if self._process.returncode is None:
+                with suppress(ProcessLookupError):
+                    self._process.kill()
+                await self._process.wait()
+            await asyncio.wait([self._reader])
+            if self._process.stdout:
+                await self._process.stdout.read()  # to its end, which lets go of the pipe
 
     async def _answer(self, deadline_s: float) -> dict[str, Any]:
         if self._process.stdout is None:

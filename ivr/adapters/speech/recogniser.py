@@ -138,7 +138,6 @@ class Recogniser:
                     self._now(number, STARTING)
                 if await self._run(number, model):
                     pause_s = first_s
-                self._now(number, RESTARTING)
             except SpeechError as error:
                 log.error("speech_model_broken", process=number, reason=str(error), retry_in_s=pause_s)
                 self._now(number, State("broken", str(error)))
@@ -154,20 +153,21 @@ class Recogniser:
             self._model = model.name
             self._now(number, READY)
             log.info("recogniser_ready", process=number, model=model.name)
-            while (job := await self._next(death)) and await self._do(worker, job):
+            while (job := await self._next(number, death)) and await self._do(number, worker, job):
                 done += 1
             return done
         finally:
             death.cancel()
             await worker.end()
 
-    async def _next(self, death: asyncio.Task[WorkerDied]) -> _Job | None:
+    async def _next(self, number: int, death: asyncio.Task[WorkerDied]) -> _Job | None:
         """The next recording, or None when the process died in its idleness."""
         get = asyncio.create_task(self._inbox.get())
         try:
             await asyncio.wait({get, death}, return_when=asyncio.FIRST_COMPLETED)
             if not death.done():
                 return get.result()
+            self._now(number, RESTARTING)
             log.error("recogniser_died", reason=str(death.result()))
             if get.done():
                 self._inbox.put_nowait(get.result())
@@ -175,13 +175,14 @@ class Recogniser:
         finally:
             get.cancel()
 
-    async def _do(self, worker: Worker, job: _Job) -> bool:
+    async def _do(self, number: int, worker: Worker, job: _Job) -> bool:
         """Transcribe one recording and tell who asked. False when the process did not survive it."""
         if job.words.done():  # who asked is gone
             return True
         try:
             words = await worker.transcribe(job.wav, self._stall_s)
         except WorkerDied as error:
+            self._now(number, RESTARTING)
             self._kills[job.wav] += 1
             log.error("recogniser_died", reason=str(error), wav=str(job.wav), strikes=self._kills[job.wav])
             if self._kills[job.wav] >= STRIKES:
