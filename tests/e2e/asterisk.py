@@ -36,10 +36,18 @@ class Running:
         return (self.config.state.dir / "log-asterisk/messages").read_text("utf-8")
 
 
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_port() -> int:
+    """A port that nobody has, neither UDP nor TCP, below those that the system gives away by itself."""
+    while True:
+        port = random.randrange(30000, 32700)
+        with (
+            contextlib.suppress(OSError),
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
+        ):
+            udp.bind(("127.0.0.1", port))
+            tcp.bind(("127.0.0.1", port))
+            return port
 
 
 def free_range(size: int = 200) -> int:
@@ -56,7 +64,7 @@ def ports() -> dict[str, dict[str, Any]]:
     """Free ports for a whole system, as sections of the configuration."""
     rtp = free_range()
     return {
-        "sip": {"port": free_port(socket.SOCK_DGRAM), "rtp_start": rtp, "rtp_end": rtp + 199},
+        "sip": {"port": free_port(), "rtp_start": rtp, "rtp_end": rtp + 199},
         "http": {"port": free_port()},
         "ami": {"port": free_port()},
         "web": {"port": free_port()},

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import shutil
-import socket
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -42,7 +41,8 @@ class Softphone:
         try:
             await self._registered()
         except BaseException:
-            self._process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
             await self._process.wait()
             raise
         self._listener = asyncio.create_task(self._listen())
@@ -104,7 +104,7 @@ class Softphone:
         self._folder.mkdir(parents=True)
         modules = next((folder for folder in _MODULE_FOLDERS if Path(folder).is_dir()), _MODULE_FOLDERS[0])
         lines = [
-            f"sip_listen 127.0.0.1:{free_port(socket.SOCK_DGRAM)}",
+            f"sip_listen 127.0.0.1:{free_port()}",
             f"ctrl_tcp_listen 127.0.0.1:{self._control}",
             f"module_path {modules}",
             "audio_buffer 20-160",

@@ -141,7 +141,7 @@ class Caller:
         self._target = f"127.0.0.1:{sip_port}"
         self._folder, self._ani, self._dnis = folder, ani, dnis
         self._codec, self._tone_hz, self._events = codec, tone_hz, events
-        self._port = free_port(socket.SOCK_DGRAM)
+        self._port = free_port()
         self._call_id = f"citizen-{self._port}@127.0.0.1"
         self._log = folder / f"sipp-{self._port}.log"
         self._process: asyncio.subprocess.Process | None = None

@@ -10,6 +10,7 @@ import wave
 from collections.abc import AsyncIterator
 from itertools import count
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -92,7 +93,7 @@ class Controller:
         return number
 
     async def done(self, number: str) -> str:
-        return (await self.heard(Event="AsyncAGIExec", CommandId=number))["Result"]
+        return unquote((await self.heard(Event="AsyncAGIExec", CommandId=number))["Result"]).strip()
 
     async def ring(self, call: Message, agent: str, recording: Path, seconds: int = 15) -> str:
         ring_id = f"{call['Linkedid']}/1"
