@@ -75,9 +75,7 @@ def _read(path: Path) -> dict[str, str]:
     return passwords
 
 
-def _account(
-    user: str, password: str, role: Role, agent_id: str, name: str, *, demonstration: bool = False
-) -> Account:
+def _account(user: str, password: str, role: Role, agent_id: str, name: str, *, demonstration: bool = False) -> Account:
     return Account(user, argon2.PasswordHasher().hash(password), role, agent_id, name, demonstration)
 
 

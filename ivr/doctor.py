@@ -39,7 +39,9 @@ def examine(config: Config, root: Path) -> list[Finding]:
     free = shutil.disk_usage(config.state.dir).free
     roomy = free >= ROOM_BYTES
     findings.append(
-        Finding(roomy, False, f"{free / 1024**3:.0f} GB free below {config.state.dir}{'.' if roomy else ': too little.'}")
+        Finding(
+            roomy, False, f"{free / 1024**3:.0f} GB free below {config.state.dir}{'.' if roomy else ': too little.'}"
+        )
     )
     return findings
 

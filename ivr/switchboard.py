@@ -162,8 +162,6 @@ class Switchboard:
         try:
             await self._perform(action)
         except HotlineError as error:
-            log.warning(
-                "action.failed", action=type(action).__name__, call_id=action.call_id, sentence=str(error)
-            )
+            log.warning("action.failed", action=type(action).__name__, call_id=action.call_id, sentence=str(error))
         except Exception:
             log.exception("action.crashed", action=type(action).__name__, call_id=action.call_id)
