@@ -40,6 +40,7 @@ async def add(config: Config, user: str, password: str, role: str, agent_id: str
     if len(password) < LEAST_PASSWORD:
         raise ConfigError(f"{user}: the password must have at least {LEAST_PASSWORD} characters.")
     async with _store(config) as store:
+        await store.remove_account(user)
         await store.add_account(_account(user, password, checked, agent_id, names.get(agent_id, user)))
 
 

@@ -139,9 +139,10 @@ class Hotline:
         speech = self.recogniser.state
         sentence = self.model_problem if speech.name == "no_model" and self.model_problem else speech.sentence
         link = f"Asterisk 管理接口 {self.config.ami.host}:{self.config.ami.port} 未连接，正在重连。"
+        store = self.switchboard.problem or self.store.healthy()
         return [
             _check("ami", self.ami.up, link),
-            _check("store", not self.switchboard.problem, self.switchboard.problem),
+            _check("store", not store, store),
             _check("recogniser", speech.name in ("ready", "starting"), sentence, needed=False),
         ]
 
