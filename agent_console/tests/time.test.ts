@@ -1,0 +1,29 @@
+import { expect, it } from "vitest";
+
+import { dateTime, duration, grouped, shortMoment, timeOfDay } from "../src/calls/time";
+
+const ZONE = "Asia/Shanghai";
+const MOMENT = Date.UTC(2026, 10, 23, 6, 3, 5) / 1000;
+
+it("writes durations", () => {
+  expect([0, 5.9, 65, 3725, -3].map(duration)).toEqual(["0:00", "0:05", "1:05", "1:02:05", "0:00"]);
+  expect(duration(null)).toBe("–");
+});
+
+it("writes moments in the zone, on a 24-hour clock", () => {
+  expect(timeOfDay(MOMENT, ZONE)).toBe("14:03:05");
+  expect(dateTime(MOMENT, ZONE)).toBe("2026-11-23 14:03:05");
+  expect(timeOfDay(MOMENT - 14 * 3600, ZONE)).toBe("00:03:05");
+});
+
+it("leaves out the date of today only", () => {
+  expect(shortMoment(MOMENT, MOMENT + 60, ZONE)).toBe("14:03:05");
+  expect(shortMoment(MOMENT, MOMENT + 86_400, ZONE)).toBe("2026-11-23 14:03:05");
+});
+
+it("groups mobile numbers", () => {
+  expect(grouped("13907331234")).toBe("139 0733 1234");
+  expect(grouped("+8613907331234")).toBe("+86 139 0733 1234");
+  expect(grouped("073122880001")).toBe("073122880001");
+  expect(grouped("")).toBe("");
+});

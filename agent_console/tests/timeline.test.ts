@@ -1,0 +1,61 @@
+import { createI18n } from "vue-i18n";
+import { describe, expect, it } from "vitest";
+
+import type { TimelineEntry } from "../src/api/types";
+import { KINDS, type Words, sentence } from "../src/calls/timeline";
+import { reading } from "../src/calls/why";
+import en from "../src/i18n/en";
+import zh from "../src/i18n/zh";
+
+function words(locale: "zh" | "en"): Words {
+  const { t, te } = createI18n({ legacy: false, locale, messages: { zh, en } }).global;
+  return {
+    t: (key, params) => t(key, params ?? {}),
+    te: (key) => te(key),
+    locale,
+    queue: (id) => ({ enterprise: "政企通" })[id] ?? id,
+    agent: (id) => ({ "8001": "8001 谭思琦" })[id] ?? id,
+  };
+}
+
+function told(kind: string, fields: TimelineEntry["fields"], locale: "zh" | "en" = "zh"): string {
+  return sentence({ seq: 1, at: 0, kind, fields }, words(locale));
+}
+
+describe("timeline", () => {
+  it("tells a call in sentences", () => {
+    expect(told("CallArrived", { ani: "13907331234", dnis: "12345", channel: "x" })).toBe("市民 13907331234 拨打 12345，交换机已应答");
+    expect(told("CallArrived", { ani: "", dnis: "12345" })).toContain("号码未显示");
+    expect(told("StepStarted", { name: "menu:main", prompts: ["welcome"] })).toBe("开始播放语音菜单（main）");
+    expect(told("StepEnded", { key: "2", failed: false })).toBe("市民按键 2");
+    expect(told("StepEnded", { key: "", failed: false })).toBe("播放结束，未按键");
+    expect(told("StepEnded", { key: "", failed: true })).toBe("语音播放失败");
+    expect(told("CallQueued", { queue: "enterprise", why: "key 2" })).toBe("进入“政企通”排队：按键 2");
+    expect(told("RingEnded", { reason: "no_answer" })).toBe("振铃结束，未接通：超时未接");
+    expect(told("AgentSetAside", { agent_id: "8001", reason: "rejected" })).toBe("坐席 8001 谭思琦 暂停派话：坐席拒接");
+    expect(told("RatingGiven", { rating: 1 })).toBe("市民评价：非常满意");
+    expect(told("RatingGiven", { rating: 0 })).toBe("市民未评价");
+    expect(told("CallEnded", { outcome: "abandoned" })).toBe("通话结束，结果：排队中放弃");
+  });
+
+  it("says why an agent got a call", () => {
+    const why = ["place 1 in the line, priority 5, waited 3 s", "skill enterprise: 2 free", "longest idle, 12 s"];
+    expect(told("CallOffered", { agent_id: "8001", why })).toBe(
+      "派给坐席 8001 谭思琦，话机开始振铃：排队第 1 位，优先级 5，已等待 3 秒；具备技能 enterprise 的空闲坐席 2 人；空闲时间最长，12 秒",
+    );
+    expect(told("CallOffered", { agent_id: "8001", why }, "en")).toContain("longest idle, 12 s");
+  });
+
+  it("shows an unknown kind and an unknown reason as they are", () => {
+    expect(told("CallTransferred", { to: "110" })).toBe('CallTransferred {"to":"110"}');
+    expect(told("RingEnded", { reason: "moon" })).toContain("moon");
+    expect(reading("phase of the moon", "zh")).toBe("phase of the moon");
+  });
+
+  it.each(["zh", "en"] as const)("has a sentence without holes for every kind (%s)", (locale) => {
+    for (const kind of KINDS) {
+      const text = told(kind, {}, locale);
+      expect(text).not.toMatch(/timeline\.|[{}]|undefined/);
+    }
+  });
+});
