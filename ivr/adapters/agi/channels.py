@@ -372,7 +372,7 @@ class Channels:
         finally:
             self._spoke = None
         calls = {sign.call_id: sign for sign in told if isinstance(sign, CallFound)}
-        for call_id in before - calls.keys() - spoke:
+        for call_id in before - calls.keys():
             self._left(self._calls.pop(call_id, None))
         silent = [found for call_id, found in calls.items() if call_id not in spoke]
         for found in silent:
