@@ -134,7 +134,7 @@ async def test_a_dead_mirror_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     config = Config(state={"dir": tmp_path / "state"})
     if pbx.missing(config):
         pytest.skip("mmdebstrap is not installed here")
-    with pytest.raises(PbxError, match="cannot be fetched from the Debian mirror"):
+    with pytest.raises(PbxError, match=r"cannot be fetched from the Debian mirror .*[Cc]onnect"):
         await pbx.ensure(config, print)
     assert not (tmp_path / "state/asterisk").exists()
     assert list((tmp_path / "state").iterdir()) == []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import hashlib
+import re
 import time
 import wave
 from collections.abc import AsyncIterator
@@ -12,6 +14,7 @@ from itertools import count
 from pathlib import Path
 from urllib.parse import unquote
 
+import aiohttp
 import numpy as np
 import pytest
 
@@ -279,6 +282,64 @@ async def test_strangers_are_refused(unpacked: None, tmp_path: Path) -> None:
         async with Caller(config.sip.port, tmp_path, ani="8001-sip") as pretender:
             with pytest.raises(AssertionError, match=r"SIP/2\.0 401"):
                 await pretender.answered()
+
+
+async def test_a_browser_registers_over_the_websocket(
+    asterisk: real.Running, controller: Controller, tmp_path: Path
+) -> None:
+    http, secret = asterisk.config.http, asterisk.secrets.phone_secret("8001")
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"http://{http.host}:{http.port}/ws", protocols=["sip"]) as browser,
+    ):
+        assert browser.protocol == "sip"
+        await browser.send_str(registration(1, ""))
+        challenge = await browser.receive_str(timeout=5)
+        assert challenge.startswith("SIP/2.0 401")
+        await browser.send_str(registration(2, digest(challenge, "8001", "wrong")))
+        challenge = await browser.receive_str(timeout=5)
+        assert challenge.startswith("SIP/2.0 401")
+        await browser.send_str(registration(3, digest(challenge, "8001", secret)))
+        answers = sorted([await browser.receive_str(timeout=5) for _ in range(2)])
+        assert answers[0].startswith("OPTIONS")
+        assert answers[1].startswith("SIP/2.0 200")
+        kept = [line for line in answers[0].splitlines() if line.startswith(("Via", "From", "To", "Call-ID", "CSeq"))]
+        await browser.send_str("\r\n".join(["SIP/2.0 200 OK", *kept, "Content-Length: 0", "", ""]))
+        await controller.heard(Event="DeviceStateChange", Device="PJSIP/8001", State="NOT_INUSE")
+
+
+def registration(number: int, authorization: str) -> str:
+    return (
+        "REGISTER sip:127.0.0.1 SIP/2.0\r\n"
+        f"Via: SIP/2.0/WS browser.invalid;branch=z9hG4bK{number}\r\n"
+        "From: <sip:8001@127.0.0.1>;tag=b\r\nTo: <sip:8001@127.0.0.1>\r\n"
+        f"Call-ID: browser\r\nCSeq: {number} REGISTER\r\nMax-Forwards: 70\r\nExpires: 60\r\n"
+        f"Contact: <sip:8001@browser.invalid;transport=ws>\r\n{authorization}Content-Length: 0\r\n\r\n"
+    )
+
+
+def digest(challenge: str, user: str, password: str) -> str:
+    """The Authorization header (RFC 2617, qop=auth) that answers a REGISTER's challenge."""
+    parts = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
+
+    def md5(text: str) -> str:
+        return hashlib.md5(text.encode()).hexdigest()
+
+    proof = md5(
+        ":".join(
+            (
+                md5(f"{user}:{parts['realm']}:{password}"),
+                parts["nonce"],
+                "00000001:c:auth",
+                md5("REGISTER:sip:127.0.0.1"),
+            )
+        )
+    )
+    return (
+        f'Authorization: Digest username="{user}", realm="{parts["realm"]}", nonce="{parts["nonce"]}",'
+        f' uri="sip:127.0.0.1", qop=auth, nc=00000001, cnonce="c", response="{proof}",'
+        f' opaque="{parts.get("opaque", "")}", algorithm=MD5\r\n'
+    )
 
 
 async def test_the_accounts_can_do_no_more_than_they_need(asterisk: real.Running, controller: Controller) -> None:

@@ -171,10 +171,12 @@ def _run_loudly(command: Sequence[str], say: Say) -> str | None:
         assert process.stderr is not None
         for line in process.stderr:
             text = line.strip()
-            if text.startswith("I: "):
+            if text.startswith("I: ") and " received signal " not in text:
                 say(f"  {text[3:]}")
-            elif text.startswith(("E: ", "Err:", "W: Failed")):
-                errors.append(text)
+            elif line.startswith("  ") and errors:
+                errors[-1] += f": {text}"  # apt tells the reason of an "Err:" on a line of its own
+            elif text.startswith(("Err:", "E: ")):
+                errors.append(text.partition(" ")[2])
     if process.returncode == 0:
         return None
-    return errors[0] if errors else f"mmdebstrap ended with {process.returncode}."
+    return f"{errors[0].rstrip('.')}." if errors else f"mmdebstrap ended with {process.returncode}."
