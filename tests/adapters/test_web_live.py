@@ -14,6 +14,7 @@ from ivr.adapters.web import live
 from ivr.adapters.web.desk import PARTS
 from ivr.adapters.web.schemas import Live
 from ivr.core import events as ev
+from ivr.core.errors import StoreError
 from tests.adapters.web_world import Client, World, build, world
 
 __all__ = ["build", "world"]
@@ -189,6 +190,19 @@ async def test_a_session_that_ends_closes_the_connection(world: World) -> None:
     world.publish()
     message = await asyncio.wait_for(socket.receive(), 10)
     assert (message.type, message.data) == (WSMsgType.CLOSE, live.SIGNED_OUT)
+
+
+async def test_a_store_that_fails_does_not_blind_the_consoles(world: World) -> None:
+    socket, _ = await listen(await world.browser("8001"))
+
+    async def broken(*_: object) -> None:
+        raise StoreError("hotline.db: the disk is full.")
+
+    world.store.session = broken
+    world.now += live.RECHECK_S
+    world.warnings.append("数据库不可用。")
+    world.publish()
+    assert (await told(socket))["warnings"] == ["数据库不可用。"]
 
 
 async def test_the_server_says_goodbye(world: World) -> None:

@@ -21,6 +21,7 @@ from ivr.adapters.web.ports import LiveSource, LiveState
 from ivr.adapters.web.schemas import AgentView, CallSummary, Change, LiveRequest, QueueView, Snapshot
 from ivr.adapters.web.views import agent_view, belongs_to, call_summary, queue_views
 from ivr.core.calls import Call
+from ivr.core.errors import StoreError
 
 PACE_S = 0.1
 """Least time between two messages of one connection: what changes faster is sent together."""
@@ -181,6 +182,14 @@ class LiveFeed:
         sockets = list(self._listeners.values())
         await asyncio.gather(*(s.close(code=1001, message=b"server stops") for s in sockets))
 
+    async def _signed_in(self, who: Identity) -> bool:
+        try:
+            return await self._still(who)
+        except StoreError as error:
+            # Agents must go on seeing their calls; it is asked again soon.
+            log.warning("live.not_rechecked", user=who.user, sentence=str(error))
+            return True
+
     def _queues_now(self) -> list[QueueView]:
         """Counted once per change, not once per connection."""
         if self._queues is None:
@@ -206,7 +215,7 @@ class LiveFeed:
             return
         except Exception:
             # Without this the browser would go on showing old state as if it were live.
-            log.exception("live connection failed", user=listener.who.user)
+            log.exception("live.failed", user=listener.who.user)
             await socket.close(code=1011, message=b"server error")
 
     async def _send_changes(self, socket: web.WebSocketResponse, listener: Listener) -> None:
@@ -216,7 +225,7 @@ class LiveFeed:
                 await asyncio.wait_for(listener.wake.wait(), RECHECK_S)
             if self._clock() - checked >= RECHECK_S:
                 checked = self._clock()
-                if not await self._still(listener.who):
+                if not await self._signed_in(listener.who):
                     await socket.close(code=SIGNED_OUT, message=b"signed out")
                     return
             message = listener.next_message()

@@ -97,10 +97,10 @@ async def _answer_problems(request: web.Request, handler: _Next) -> web.StreamRe
         refused = problems.refusal_of(error)
         if refused is None:
             number = secrets.token_hex(4)
-            log.exception("request failed", number=number, method=request.method, route=_route(request))
+            log.exception("request.failed", number=number, method=request.method, route=_route(request))
             refused = problems.Refused("internal_error", number)
         elif problems.PROBLEMS[refused.code].status >= 500:
-            log.error("request failed", code=refused.code, route=_route(request), error=str(error))
+            log.error("request.failed", code=refused.code, route=_route(request), error=str(error))
         return problems.answer(refused)
 
 
