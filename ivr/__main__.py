@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from ivr import accounts, app, archive, config, doctor, plans
-from ivr.adapters import models, prompts
+from ivr.adapters import models, prompts, sound_card
 from ivr.adapters.web.openapi import openapi as describe
 from ivr.config import Config
 from ivr.core import draw
@@ -179,11 +179,21 @@ def list_prompts(file: ConfigFile = CONFIG) -> None:
 
 
 @prompts_cli.command(name="record")
-def record_prompt(name: str, wav: Path, file: ConfigFile = CONFIG) -> None:
-    """Take the city's own speaker for a prompt: a WAV of 16 kHz, mono, 16 bit."""
+def record_prompt(
+    name: str,
+    from_file: Annotated[Path | None, typer.Option("--from", help="A WAV of 16 kHz, mono, 16 bit.")] = None,
+    file: ConfigFile = CONFIG,
+) -> None:
+    """Record a prompt with the city's own speaker: from the microphone, or from a file."""
     settings, root = _load(file)
-    prompts.record(root / "prompts" / settings.city.language, name, wav)
-    out.print(f"{name} now is {wav}.")
+    folder = root / "prompts" / settings.city.language
+    if from_file:
+        prompts.record(folder, name, from_file)
+    else:
+        out.print(prompts.texts(folder).get(name, ""))
+        sound = sound_card.record(lambda: input("Speak now; Enter ends the recording. "))
+        prompts.save(folder, name, sound, prompts.RECORDED)
+    out.print(f"{name} is recorded.")
 
 
 @user_cli.command(name="add")
