@@ -123,7 +123,7 @@ def _files(
         _fill("pjsip-trunk", name=t.name, codecs=",".join(t.codecs), matches=_lines("match = {}", t.match))
         for t in config.trunk
     ]
-    members = [f"PJSIP/{phone},0,{a.id},PJSIP/{phone}" for a in config.agent for phone in (a.id, f"{a.id}-sip")]
+    members = [f"PJSIP/{phone},0,{a.id},PJSIP/{phone}" for a in config.agent for phone in (f"{a.id}-web", f"{a.id}-sip")]
     # The form that compares names came with 22.1; the old one runs a regular expression over each event.
     names = _lines("eventfilter(action(include),name({})) =", EVENTS)
     filters = names if installation.at_least(22, 1) else f"eventfilter = Event: ({'|'.join(EVENTS)})"
