@@ -28,7 +28,7 @@ describe("timeline", () => {
     expect(told("CallArrived", { ani: "", dnis: "12345" })).toContain("号码未显示");
     expect(told("StepStarted", { name: "menu:main", prompts: ["welcome"] })).toBe("开始播放语音菜单（main）");
     expect(told("StepEnded", { key: "2", failed: false })).toBe("市民按键 2");
-    expect(told("StepEnded", { key: "", failed: false })).toBe("播放结束，未按键");
+    expect(told("StepEnded", { key: "", failed: false })).toBe("播放完毕，没有按键");
     expect(told("StepEnded", { key: "", failed: true })).toBe("语音播放失败");
     expect(told("CallQueued", { queue: "enterprise", why: "key 2" })).toBe("进入“政企通”排队：按键 2");
     expect(told("RingEnded", { reason: "no_answer" })).toBe("振铃结束，未接通：超时未接");

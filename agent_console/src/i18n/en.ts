@@ -103,6 +103,8 @@ const en: Messages = {
     pick: "When a call is over its note appears here by itself",
     details: "Details",
     agents: "Agents",
+    live: "Live calls",
+    noLive: "No live calls",
   },
   call: {
     ani: "Caller",
@@ -239,7 +241,7 @@ const en: Messages = {
   },
   citizen: {
     heading: "Citizen's web phone",
-    intro: "Call the government service hotline from your browser. Put on a headset or turn up the speakers first.",
+    intro: "Before you call, put on a headset or turn up the speakers, and allow the microphone.",
     number: "Number",
     dial: "Call",
     hangUp: "Hang up",

@@ -99,6 +99,8 @@ const zh = {
     pick: "通话结束后，笔录会自动显示在这里",
     details: "详情",
     agents: "坐席",
+    live: "当前通话",
+    noLive: "当前没有通话",
   },
   call: {
     ani: "来电号码",
@@ -214,7 +216,7 @@ const zh = {
     CallArrived: "市民 {ani} 拨打 {dnis}，交换机已应答",
     CallArrivedWithheld: "市民（号码未显示）拨打 {dnis}，交换机已应答",
     StepStarted: "开始播放{name}",
-    StepEnded: "播放结束，未按键",
+    StepEnded: "播放完毕，没有按键",
     StepEndedKey: "市民按键 {key}",
     StepEndedFailed: "语音播放失败",
     CallQueued: "进入“{queue}”排队：{why}",
@@ -235,7 +237,7 @@ const zh = {
   },
   citizen: {
     heading: "市民网络电话",
-    intro: "用浏览器拨打政务服务便民热线。请先戴好耳机或打开音箱。",
+    intro: "拨打前请戴好耳机或打开音箱，并允许使用麦克风。",
     number: "拨打号码",
     dial: "拨打",
     hangUp: "挂断",
