@@ -11,10 +11,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast, get_args
 
-import argon2
-
 from ivr.adapters.store import Account, Role, Store
-from ivr.adapters.web.access import secret_hash
+from ivr.adapters.web.access import hash_password, secret_hash
 from ivr.archive import DATABASE
 from ivr.config import Config
 from ivr.core.errors import ConfigError
@@ -77,7 +75,7 @@ def _read(path: Path) -> dict[str, str]:
 
 
 def _account(user: str, password: str, role: Role, agent_id: str, name: str, *, demonstration: bool = False) -> Account:
-    return Account(user, argon2.PasswordHasher().hash(password), role, agent_id, name, demonstration)
+    return Account(user, hash_password(password), role, agent_id, name, demonstration)
 
 
 def _role(role: str) -> Role:

@@ -147,7 +147,7 @@ class Hotline:
         ]
 
     def _agent_phone(self, agent_id: str) -> PhoneSettings:
-        return self._phone(agent_id, self.secrets.phone_secret(agent_id), dial="", register=True)
+        return self._phone(f"{agent_id}-web", self.secrets.phone_secret(agent_id), dial="", register=True)
 
     def _citizen_phone(self) -> PhoneSettings:
         return self._phone(CITIZEN, self.secrets.phone_secret(CITIZEN), dial="12345", register=False)

@@ -77,8 +77,8 @@ _WITHHELD = frozenset({"", "<unknown>", "unknown", "anonymous", "restricted", "w
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _RESULT = re.compile(r"^(\d{3})[ -](?:.*?result=(\S*)(?: \((.*)\))?)?", re.MULTILINE | re.ASCII)
 
-_AGENT_ENDPOINT = re.compile(r"\d{2,8}(?:-sip)?", re.ASCII)
-"""`<agent id>` for the browser and `<agent id>-sip` for any other telephone (adapters/pbx, pjsip.conf)."""
+_AGENT_ENDPOINT = re.compile(r"\d{2,8}-(?:web|sip)", re.ASCII)
+"""`<agent id>-web` for the browser and `<agent id>-sip` for any other telephone (adapters/pbx, pjsip.conf)."""
 
 _REJECTED = "21"
 """Q.850 cause that chan_pjsip gives for a 603 Decline."""

@@ -362,8 +362,8 @@ async def test_a_call_that_fell_back_takes_no_failures(stage: Stage) -> None:
 
 async def test_an_agents_two_telephones_are_one(stage: Stage) -> None:
     for device, state in [
-        ("8001", "UNAVAILABLE"), ("8001-sip", "UNAVAILABLE"), ("8001-sip", "NOT_INUSE"), ("8001", "NOT_INUSE"),
-        ("8001-sip", "UNAVAILABLE"), ("8001", "INUSE"), ("8001", "UNAVAILABLE"),
+        ("8001-web", "UNAVAILABLE"), ("8001-sip", "UNAVAILABLE"), ("8001-sip", "NOT_INUSE"), ("8001-web", "NOT_INUSE"),
+        ("8001-sip", "UNAVAILABLE"), ("8001-web", "INUSE"), ("8001-web", "UNAVAILABLE"),
     ]:  # fmt: skip
         stage.say("DeviceStateChange", Device=f"PJSIP/{device}", State=state)
     await stage.told()
@@ -390,9 +390,9 @@ async def test_survey(stage: Stage) -> None:
     states = [
         {"Event": "DeviceStateChange", "Device": f"PJSIP/{name}", "State": state}
         for name, state in [
-            ("8001", "NOT_INUSE"),
+            ("8001-web", "NOT_INUSE"),
             ("8001-sip", "UNAVAILABLE"),
-            ("8002", "UNAVAILABLE"),
+            ("8002-web", "UNAVAILABLE"),
             ("line", "INUSE"),
         ]
     ]

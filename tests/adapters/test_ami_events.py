@@ -102,19 +102,19 @@ TABLE: dict[str, tuple[Mapping[str, str], object]] = {
     "the citizen's channel is gone": ({**CITIZEN, "Event": "Hangup", "Cause": "16"}, CallerHungUp(AT, CALL, 16)),
     "the agent's channel is gone": ({**AGENT, "Event": "Hangup", "Cause": "16"}, None),
     "a telephone registers": (
-        {"Event": "DeviceStateChange", "Device": "PJSIP/8001", "State": "NOT_INUSE"},
-        EndpointSeen(AT, "8001", True),
+        {"Event": "DeviceStateChange", "Device": "PJSIP/8001-web", "State": "NOT_INUSE"},
+        EndpointSeen(AT, "8001-web", True),
     ),
     "a telephone in use": (
         {"Event": "DeviceStateChange", "Device": "PJSIP/8001-sip", "State": "INUSE"},
         EndpointSeen(AT, "8001-sip", True),
     ),
     "a telephone is lost": (
-        {"Event": "DeviceStateChange", "Device": "PJSIP/8001", "State": "UNAVAILABLE"},
-        EndpointSeen(AT, "8001", False),
+        {"Event": "DeviceStateChange", "Device": "PJSIP/8001-web", "State": "UNAVAILABLE"},
+        EndpointSeen(AT, "8001-web", False),
     ),
     "nothing known of a telephone": (
-        {"Event": "DeviceStateChange", "Device": "PJSIP/8001", "State": "UNKNOWN"},
+        {"Event": "DeviceStateChange", "Device": "PJSIP/8001-web", "State": "UNKNOWN"},
         None,
     ),
     "a trunk": ({"Event": "DeviceStateChange", "Device": "PJSIP/trunk-local", "State": "INUSE"}, None),
@@ -183,7 +183,7 @@ NAMES = sorted({str(message.get("Event", "")) for message, _ in TABLE.values()})
 HEADERS = sorted({header for message, _ in TABLE.values() for header in message} | STATUS.keys())
 VALUES = st.one_of(
     st.text(max_size=60),
-    st.sampled_from([CALL, "PJSIP/", "PJSIP/8001", "HotlineAnswered", "HotlineRingEnded", "²", "-1", "9" * 50, "ring"]),
+    st.sampled_from([CALL, "PJSIP/", "PJSIP/8001-web", "HotlineAnswered", "HotlineRingEnded", "²", "-1", "9" * 50, "ring"]),
 )
 
 

@@ -273,6 +273,13 @@ async def test_a_stop_says_goodbye_to_those_who_are_on_the_line(
         await citizen.ended()
 
 
+async def test_a_caller_with_an_agents_number_is_a_caller(
+    asterisk: real.Running, controller: Controller, tmp_path: Path
+) -> None:
+    async with calling(asterisk.config.sip.port, tmp_path, ani="8001"):
+        await controller.arrival()
+
+
 async def test_strangers_are_refused(unpacked: None, tmp_path: Path) -> None:
     config = real.configure(tmp_path / "state", trunk=[{"name": "line", "match": ["192.0.2.0/24"]}])
     async with real.running(config):
@@ -296,25 +303,25 @@ async def test_a_browser_registers_over_the_websocket(
         await browser.send_str(registration(1, ""))
         challenge = await browser.receive_str(timeout=5)
         assert challenge.startswith("SIP/2.0 401")
-        await browser.send_str(registration(2, digest(challenge, "8001", "wrong")))
+        await browser.send_str(registration(2, digest(challenge, "8001-web", "wrong")))
         challenge = await browser.receive_str(timeout=5)
         assert challenge.startswith("SIP/2.0 401")
-        await browser.send_str(registration(3, digest(challenge, "8001", secret)))
+        await browser.send_str(registration(3, digest(challenge, "8001-web", secret)))
         answers = sorted([await browser.receive_str(timeout=5) for _ in range(2)])
         assert answers[0].startswith("OPTIONS")
         assert answers[1].startswith("SIP/2.0 200")
         kept = [line for line in answers[0].splitlines() if line.startswith(("Via", "From", "To", "Call-ID", "CSeq"))]
         await browser.send_str("\r\n".join(["SIP/2.0 200 OK", *kept, "Content-Length: 0", "", ""]))
-        await controller.heard(Event="DeviceStateChange", Device="PJSIP/8001", State="NOT_INUSE")
+        await controller.heard(Event="DeviceStateChange", Device="PJSIP/8001-web", State="NOT_INUSE")
 
 
 def registration(number: int, authorization: str) -> str:
     return (
         "REGISTER sip:127.0.0.1 SIP/2.0\r\n"
         f"Via: SIP/2.0/WS browser.invalid;branch=z9hG4bK{number}\r\n"
-        "From: <sip:8001@127.0.0.1>;tag=b\r\nTo: <sip:8001@127.0.0.1>\r\n"
+        "From: <sip:8001-web@127.0.0.1>;tag=b\r\nTo: <sip:8001-web@127.0.0.1>\r\n"
         f"Call-ID: browser\r\nCSeq: {number} REGISTER\r\nMax-Forwards: 70\r\nExpires: 60\r\n"
-        f"Contact: <sip:8001@browser.invalid;transport=ws>\r\n{authorization}Content-Length: 0\r\n\r\n"
+        f"Contact: <sip:8001-web@browser.invalid;transport=ws>\r\n{authorization}Content-Length: 0\r\n\r\n"
     )
 
 
@@ -350,7 +357,7 @@ async def test_the_accounts_can_do_no_more_than_they_need(asterisk: real.Running
         for account in (controller, watcher):
             for name, fields in (
                 ("Command", {"Command": "core show version"}),
-                ("Originate", {"Channel": "PJSIP/8001", "Application": "Wait", "Data": "1"}),
+                ("Originate", {"Channel": "PJSIP/8001-web", "Application": "Wait", "Data": "1"}),
                 ("GetConfig", {"Filename": "manager.conf"}),
                 ("ModuleLoad", {"LoadType": "reload"}),
             ):

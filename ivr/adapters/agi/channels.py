@@ -47,8 +47,8 @@ _SLACK_S = 10.0
 _HANGUP_FOLLOWS_S = 0.2
 """A command also fails because the caller hung up, and Asterisk tells that only a moment later."""
 
-_SOFTPHONE = "-sip"
-"""An agent has two SIP endpoints: `<id>` for the browser and `<id>-sip` for any other telephone."""
+_KINDS = ("-web", "-sip")
+"""An agent has two SIP endpoints: `<id>-web` for the browser and `<id>-sip` for any other telephone."""
 
 
 @dataclass(slots=True)
@@ -342,7 +342,7 @@ class Channels:
 
     def _endpoint_seen(self, seen: EndpointSeen) -> None:
         """An agent's telephone is reached when either endpoint is."""
-        phone = seen.endpoint.removesuffix(_SOFTPHONE)
+        phone = seen.endpoint.rpartition("-")[0]
         before = self._phone_reached(phone)
         self._endpoints[seen.endpoint] = seen.reachable
         after = self._phone_reached(phone)
@@ -351,7 +351,7 @@ class Channels:
 
     def _phone_reached(self, phone: str) -> bool | None:
         """None when nothing is known yet."""
-        known = [self._endpoints[name] for name in (phone, phone + _SOFTPHONE) if name in self._endpoints]
+        known = [self._endpoints[name] for name in (phone + kind for kind in _KINDS) if name in self._endpoints]
         return any(known) if known else None
 
     # --- after a new link ---
