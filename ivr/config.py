@@ -49,7 +49,7 @@ class State(_Section):
 class Asterisk(_Section):
     binary: str = ""
     suite: Name = "sid"
-    lease_s: Annotated[int, Field(ge=4, le=120)] = 12
+    lease_s: Annotated[int, Field(ge=10, le=120)] = 12
 
 
 class Sip(_Section):

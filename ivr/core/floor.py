@@ -29,6 +29,7 @@ class Rules:
     wrap_up_s: float = 120
     rating_s: float = 6
     lease_s: int = 12
+    """The lease while music is played. Longer than any announcement, behind which a ring may have to wait."""
     remember_s: float = 300
     """How long an ended call stays in sight of the consoles."""
 
@@ -38,6 +39,9 @@ _LEASED = frozenset({Stage.MENU, Stage.WAITING, Stage.RATING})
 
 _AGENT_EVENTS = (ev.AgentSignedIn, ev.AgentSignedOut, ev.AgentPressedReady, ev.AgentPressedBreak,
                  ev.AgentSetAside, ev.WrapUpEnded)  # fmt: skip
+
+SILENT_S = 5
+"""The lease while a prompt is played: without a controller, silence follows it, and nobody should hear more of that."""
 
 _FREES_NOBODY = (ev.StepStarted, ev.StepEnded, ev.RatingGiven, ev.CallOffered)
 """After these no match can be due, and an order that belongs to them must go out before the next ring does."""
@@ -233,6 +237,7 @@ class Floor:
             target, why = menu.answer(plan, call.menu, call.tries, event.key)
             yield from self._lead(call, target, why, event.at)
         elif call.stage is Stage.WAITING:
+            yield from self._lease(call, event.at)
             yield do.PlayMusic(call.call_id)
         elif call.stage is Stage.RATING and call.step_name == "rating":
             keys = plan.city.rating.keys
@@ -301,7 +306,7 @@ class Floor:
                 if call.ended_at is not None and now - call.ended_at > self.rules.remember_s:
                     self._forget(call.call_id)
                 continue
-            if call.stage in _LEASED and now - self._leased_at.get(call.call_id, 0.0) >= self.rules.lease_s / 3:
+            if call.stage in _LEASED and now - self._leased_at.get(call.call_id, 0.0) >= self._lease_s(call) / 3:
                 yield from self._lease(call, now)
             if call.stage is Stage.WAITING and not call.step:
                 yield from self._announce(call, now)
@@ -357,7 +362,11 @@ class Floor:
 
     def _lease(self, call: Call, now: float) -> Iterator[Action]:
         self._leased_at[call.call_id] = now
-        yield do.RenewLease(call.call_id, self.rules.lease_s)
+        yield do.RenewLease(call.call_id, self._lease_s(call))
+
+    def _lease_s(self, call: Call) -> int:
+        silent = call.stage in (Stage.MENU, Stage.RATING) or (call.stage is Stage.WAITING and bool(call.step))
+        return SILENT_S if silent else self.rules.lease_s
 
     def _ask(
         self, call: Call, at: float, name: str, prompts: tuple[str, ...], wait_s: float

@@ -40,7 +40,7 @@ def match(calls: Iterable[Call], agents: Iterable[Agent], queues: Mapping[str, Q
         agent = able[0]
         free.remove(agent)
         why = (
-            f"place {place} in the line, priority {queue.priority}, waited {max(0.0, now - (call.queued_at or now)):.0f} s",
+            f"place {place} in the line, priority {queue.priority}, waited {call.wait_s(now) or 0:.0f} s",
             f"skill {queue.skill}: {len(able)} free",
             f"longest idle, {max(0.0, now - agent.idle_since):.0f} s",
         )

@@ -43,6 +43,7 @@ def test_every_story_ends_in_exactly_one_outcome(seed: int) -> None:
     world = World(Random(seed))
     for _ in range(150):
         world.step()
+        world.tick()
         _check(world)
     for call_id in list(world.lines):
         world.hang_up(call_id)

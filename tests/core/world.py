@@ -10,6 +10,7 @@ from ivr.core import actions as do
 from ivr.core import dialplan
 from ivr.core import events as ev
 from ivr.core.agents import Profile
+from ivr.core.calls import Stage
 from ivr.core.events import Event
 from ivr.core.floor import Floor, Rules
 
@@ -90,6 +91,7 @@ class World:
     def _stop_ringing(self, call_id: str, line: Line, reason: str) -> None:
         ring, line.ring, line.doing = line.ring, None, "idle"
         assert ring
+        line.lease_until = self.now + 5  # by dialplans/extensions.conf
         self.tell(ev.RingEnded(self.now, call_id, ring.ring_id, reason))
 
     # --- what can happen ----------------------------------------------------------------------------------------------
@@ -111,6 +113,7 @@ class World:
         if line.doing == "talking":
             line.doing, ring, line.ring = "idle", line.ring, None
             assert ring
+            line.lease_until = self.now + 5  # by dialplans/extensions.conf
             self.tell(ev.AgentHungUp(self.now, call_id, ring.ring_id))
         elif line.doing == "ringing":
             assert line.ring
@@ -158,7 +161,11 @@ class World:
 
     def step(self) -> None:
         """Let a moment pass and one thing happen."""
-        self.now += self.dice.choice([0.01, 0.5, 2.0, 7.0])
+        until = self.now + self.dice.choice([0.01, 0.5, 2.0, 7.0])
+        while self.now < until:
+            self.now = min(until, self.now + 0.5)
+            self.tick()
+            self._check_leases()
         dice = self.dice.random()
         calls = list(self.lines)
         if dice < 0.15 and len(calls) < 8:
@@ -171,7 +178,12 @@ class World:
             self.restart_controller()
         elif calls:
             self.advance(self.dice.choice(calls))
-        self.tick()
+
+    def _check_leases(self) -> None:
+        """The dialplan takes no caller away from a controller that is there."""
+        for call_id, line in self.lines.items():
+            if self.floor.calls[call_id].stage in (Stage.MENU, Stage.WAITING, Stage.RATING):
+                assert line.lease_until > self.now, f"the lease of {call_id} ran out"
 
     def tick(self) -> None:
         events, actions = self.floor.tick(self.now)

@@ -81,7 +81,7 @@ async def test_both_calls_survive_and_the_new_controller_goes_on_with_them(tmp_p
 
 
 async def test_without_a_controller_new_and_waiting_callers_reach_a_telephone(tmp_path: Path) -> None:
-    async with hotline(tmp_path, asterisk={"lease_s": 6}) as up:
+    async with hotline(tmp_path, asterisk={"lease_s": 10}) as up:
         async with (
             Softphone(up.sip_port, tmp_path, "8002-sip", up.phone_password("8002"), tone_hz=AGENT_HZ) as phone,
             Softphone(up.sip_port, tmp_path, "8003-sip", up.phone_password("8003"), tone_hz=AGENT_HZ) as other,

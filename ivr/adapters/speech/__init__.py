@@ -9,6 +9,5 @@ Another engine joins by implementing `engine.Engine`; nothing outside this folde
 """
 
 from ivr.adapters.speech.recogniser import Recogniser, State
-from ivr.adapters.speech.scribe import transcribe_call
 
-__all__ = ["Recogniser", "State", "transcribe_call"]
+__all__ = ["Recogniser", "State"]
