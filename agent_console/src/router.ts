@@ -1,8 +1,14 @@
+import { shallowRef } from "vue";
 import { createRouter, createWebHistory } from "vue-router";
 
+import { ApiError } from "./api/client";
 import Console from "./pages/Console.vue";
 import SignIn from "./pages/SignIn.vue";
 import { me, recall, whenSignedOut } from "./session";
+
+/** Why the server cannot say who is signed in; asked again by itself. */
+export const failure = shallowRef<ApiError>();
+const RETRY_MS = 3_000;
 
 export const router = createRouter({
   history: createWebHistory(),
@@ -25,7 +31,15 @@ export const router = createRouter({
 
 router.beforeEach(async (to) => {
   if (to.name === "nowhere") return true;
-  await recall();
+  try {
+    await recall();
+    failure.value = undefined;
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    failure.value = error;
+    window.setTimeout(() => void router.replace(to.fullPath), RETRY_MS);
+    return false;
+  }
   if (!me.value && to.name !== "sign-in") return { name: "sign-in", query: { to: to.fullPath } };
   if (me.value && to.name === "sign-in") return { name: "desk" };
   return true;

@@ -58,7 +58,6 @@ const en: Messages = {
     refused: "Registration refused",
     elsewhere: "Telephone in use in another tab",
     take: "Use it here",
-    noSettings: "No telephone settings yet; trying again",
     unreached: "The exchange does not see this telephone yet, so no calls come",
     incoming: "Incoming call",
     calling: "Calling",

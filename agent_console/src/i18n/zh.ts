@@ -56,7 +56,6 @@ const zh = {
     refused: "电话注册被拒绝",
     elsewhere: "电话在另一个页面中使用",
     take: "在本页使用",
-    noSettings: "取不到电话参数，正在重试",
     unreached: "交换机还没有收到本机电话的注册，暂不派话",
     incoming: "来电",
     calling: "正在呼叫",

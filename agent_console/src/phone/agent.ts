@@ -1,6 +1,6 @@
-import { ref, watch } from "vue";
+import { ref, shallowRef, watch } from "vue";
 
-import { api } from "../api/client";
+import { ApiError, api } from "../api/client";
 import { type Holder, hold } from "./holder";
 import { Softphone } from "./softphone";
 import { startRinging, stopRinging } from "./sounds";
@@ -9,8 +9,8 @@ import { startRinging, stopRinging } from "./sounds";
 export const phone = new Softphone();
 /** True when another tab or window of this browser holds the telephone. */
 export const elsewhere = ref(false);
-/** True when the server would not give the telephone's settings; tried again by itself. */
-export const noSettings = ref(false);
+/** Why the server would not give the telephone's settings; asked again by itself. */
+export const refusal = shallowRef<ApiError>();
 
 const RETRY_MS = 5_000;
 let holder: Holder | undefined;
@@ -46,10 +46,11 @@ async function ring(): Promise<void> {
   try {
     const settings = await api.phone();
     if (holder !== asked || elsewhere.value) return;
-    noSettings.value = false;
+    refusal.value = undefined;
     phone.start(settings);
-  } catch {
-    noSettings.value = true;
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    refusal.value = error;
     retry = window.setTimeout(() => holder === asked && void ring(), RETRY_MS);
   }
 }
