@@ -1,6 +1,6 @@
 /** The Element Plus components that the pages use; nothing else of it gets into the build. */
 import {
-  ElAlert, ElButton, ElConfigProvider, ElDescriptions, ElDescriptionsItem, ElEmpty, ElForm, ElFormItem, ElIcon,
+  ElAlert, ElButton, ElConfigProvider, ElEmpty, ElForm, ElFormItem, ElIcon,
   ElInput, ElOption, ElPopover, ElSelect, ElSlider, ElTable, ElTableColumn, ElTag, ElTimeline, ElTimelineItem,
   vLoading,
 } from "element-plus";
@@ -9,8 +9,6 @@ import type { App } from "vue";
 import "element-plus/es/components/base/style/css";
 import "element-plus/es/components/alert/style/css";
 import "element-plus/es/components/button/style/css";
-import "element-plus/es/components/descriptions/style/css";
-import "element-plus/es/components/descriptions-item/style/css";
 import "element-plus/es/components/empty/style/css";
 import "element-plus/es/components/form/style/css";
 import "element-plus/es/components/form-item/style/css";
@@ -29,7 +27,7 @@ import "element-plus/es/components/timeline/style/css";
 import "element-plus/es/components/timeline-item/style/css";
 
 const COMPONENTS = {
-  ElAlert, ElButton, ElConfigProvider, ElDescriptions, ElDescriptionsItem, ElEmpty, ElForm, ElFormItem, ElIcon,
+  ElAlert, ElButton, ElConfigProvider, ElEmpty, ElForm, ElFormItem, ElIcon,
   ElInput, ElOption, ElPopover, ElSelect, ElSlider, ElTable, ElTableColumn, ElTag, ElTimeline, ElTimelineItem,
 };
 
