@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -64,6 +64,7 @@ class Hotline:
         self.pbx = phones
         self.secrets = secrets
         self._link_up = asyncio.Event()
+        self._changed = asyncio.Event()
         self.model_problem = ""
         self.asked_to_stop = False
         desk = config.desk
@@ -114,7 +115,7 @@ class Hotline:
         agents = [row.agent for row in (await self.store.agents()).values()]
         self.floor.restore(events, agents, time.time())
 
-    # --- what the switchboard and the web ask for -----------------------------------------------------------------------
+    # --- what the switchboard and the web ask for ---
 
     async def _perform(self, action: Action) -> None:
         if isinstance(action, CloseRecording | WriteNote):
@@ -123,7 +124,14 @@ class Hotline:
             await self.channels.perform(action)
 
     def _publish(self, calls: set[str], agents: set[str]) -> None:
+        self._changed.set()
         self.web.publish(calls, agents)
+
+    async def quiet(self) -> None:
+        """Return when no call is up."""
+        while any(call.live for call in self.floor.calls.values()):
+            self._changed.clear()
+            await self._changed.wait()
 
     def _link(self, up: bool) -> None:
         log.info("ami.link", up=up)
@@ -162,7 +170,7 @@ class Hotline:
             register_phone=register,
         )
 
-    # --- work that goes on all the time ---------------------------------------------------------------------------------
+    # --- work that goes on all the time ---
 
     async def survey(self) -> None:
         """After every new link, ask Asterisk what is up."""
@@ -268,6 +276,8 @@ async def _assemble(config: Config, root: Path, say: Say, stack: AsyncExitStack)
     await hotline.restore()
     say(f"Starting Asterisk {installation.version} …")
     await phones.start()
+    if phones.outdated:
+        say("Asterisk runs with an older configuration; stop the hotline with Ctrl-C and start it again to apply the new.")
     stack.push_async_callback(hotline.stop_pbx)
     return hotline
 
@@ -287,8 +297,7 @@ async def _end_calls(hotline: Hotline) -> None:
     await hotline.switchboard.close()
     with suppress(TimeoutError):
         async with asyncio.timeout(CLOSE_S):
-            while any(call.live for call in hotline.floor.calls.values()):
-                await asyncio.sleep(0.05)
+            await hotline.quiet()
             await hotline.archive.settle()
             await hotline.switchboard.idle()
 

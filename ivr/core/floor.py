@@ -90,7 +90,7 @@ class Floor:
                 stack.append(self._consequences(out))
         return events, actions
 
-    # --- what happened ------------------------------------------------------------------------------------------------
+    # --- what happened ---
 
     def _apply(self, event: Event) -> bool:
         """Change state. False when the event no longer fits anything and changed nothing."""
@@ -166,7 +166,7 @@ class Floor:
                 agent = agent_states.released(agent, now)
             self._set_agent(agent)
 
-    # --- what follows -------------------------------------------------------------------------------------------------
+    # --- what follows ---
 
     def _consequences(self, event: Event) -> Iterator[Event | Action]:
         yield from self._reaction(event)
@@ -297,7 +297,7 @@ class Floor:
         if not call.live and talks and all(ring.recorded for ring in talks) and not call.note_written:
             yield do.WriteNote(call.call_id)
 
-    # --- what time brings ---------------------------------------------------------------------------------------------
+    # --- what time brings ---
 
     def _due(self, now: float) -> Iterator[Event | Action]:
         yield from self._matches(now)
@@ -335,7 +335,7 @@ class Floor:
             if ring.answered_at is not None and ring.ended_at is not None and not ring.recorded:
                 yield do.CloseRecording(call.call_id, ring.ring_id)
 
-    # --- small words --------------------------------------------------------------------------------------------------
+    # --- small words ---
 
     def plan_of(self, call_id: str) -> Plan:
         """The plan that the call began with."""

@@ -183,7 +183,9 @@ NAMES = sorted({str(message.get("Event", "")) for message, _ in TABLE.values()})
 HEADERS = sorted({header for message, _ in TABLE.values() for header in message} | STATUS.keys())
 VALUES = st.one_of(
     st.text(max_size=60),
-    st.sampled_from([CALL, "PJSIP/", "PJSIP/8001-web", "HotlineAnswered", "HotlineRingEnded", "²", "-1", "9" * 50, "ring"]),
+    st.sampled_from(
+        [CALL, "PJSIP/", "PJSIP/8001-web", "HotlineAnswered", "HotlineRingEnded", "²", "-1", "9" * 50, "ring"]
+    ),
 )
 
 

@@ -42,7 +42,9 @@ def test_what_the_microphone_hears_is_recorded(tmp_path: Path) -> None:
         assert (wav.getframerate(), wav.getnchannels(), wav.getsampwidth()) == (16000, 1, 2)
         heard = np.frombuffer(wav.readframes(wav.getnframes()), "<i2").astype(float)
     spectrum = np.abs(np.fft.rfft(heard))
-    assert np.argmax(spectrum) * sound_card.RATE / len(heard) == pytest.approx(523, abs=15), "the plugin has no clock, so some blocks are lost"
+    assert np.argmax(spectrum) * sound_card.RATE / len(heard) == pytest.approx(523, abs=15), (
+        "the plugin has no clock, so some blocks are lost"
+    )
     assert np.abs(heard).max() == pytest.approx(sound_card.PEAK, abs=2)
 
 

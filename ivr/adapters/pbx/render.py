@@ -123,7 +123,8 @@ def _files(
         _fill("pjsip-trunk", name=t.name, codecs=",".join(t.codecs), matches=_lines("match = {}", t.match))
         for t in config.trunk
     ]
-    members = [f"PJSIP/{phone},0,{a.id},PJSIP/{phone}" for a in config.agent for phone in (f"{a.id}-web", f"{a.id}-sip")]
+    phones = [(f"PJSIP/{agent.id}-{kind}", agent.id) for agent in config.agent for kind in ("web", "sip")]
+    members = [f"{phone},0,{agent_id},{phone}" for phone, agent_id in phones]
     # The form that compares names came with 22.1; the old one runs a regular expression over each event.
     names = _lines("eventfilter(action(include),name({})) =", EVENTS)
     filters = names if installation.at_least(22, 1) else f"eventfilter = Event: ({'|'.join(EVENTS)})"
