@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import openapiTS, { astToString } from "openapi-typescript";
 import { expect, it } from "vitest";
 
 import zh from "../src/i18n/zh";
@@ -20,4 +21,11 @@ it.each([
   ["AgentOrder", "order", zh.order],
 ] as const)("has a word for every value of %s.%s", (schema, field, words) => {
   for (const value of values(schema, field)) expect(Object.keys(words)).toContain(value);
+});
+
+it("has types that were made from this openapi.json", async () => {
+  const options = { rootTypes: true, rootTypesNoSchemaPrefix: true, immutable: true };
+  const made = astToString(await openapiTS(document, options)).trim();
+  const kept = readFileSync(join(import.meta.dirname, "../src/api/types.ts"), "utf8").trim();
+  expect(kept.endsWith(made), "run `npm run types`").toBe(true);
 });

@@ -82,6 +82,6 @@ describe("back-off", () => {
     expect(backOff_ms(1, 1)).toBe(500);
     expect(backOff_ms(1, 0)).toBe(250);
     expect(backOff_ms(3, 1)).toBe(2000);
-    expect(backOff_ms(40, 1)).toBe(15_000);
+    expect(backOff_ms(40, 1)).toBe(5_000);
   });
 });

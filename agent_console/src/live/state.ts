@@ -53,9 +53,9 @@ export function apply(state: LiveState, message: Live, here_s: number): LiveStat
   };
 }
 
-/** Milliseconds to wait before connection attempt `attempt` (from 1): doubling from 0.5 s to 15 s, with jitter. */
+/** Milliseconds to wait before connection attempt `attempt` (from 1): doubling from 0.5 s to 5 s, with jitter. */
 export function backOff_ms(attempt: number, random: number): number {
-  const most = Math.min(15_000, 500 * 2 ** (attempt - 1));
+  const most = Math.min(5_000, 500 * 2 ** (attempt - 1));
   return most * (0.5 + random / 2);
 }
 
