@@ -44,6 +44,13 @@ CLOSE_S = 5.0
 RESTART_S = 2.0
 HEARTBEAT_S = 1.0
 
+_SPEECH = {
+    "no_model": "还没有语音模型，录音等待转写：请运行 ivr models install，或用 --from 文件 手工安装。",
+    "broken": "语音模型不能用，录音将等待转写：请查看日志，并运行 ivr models install 重新安装。",
+    "stopped": "语音识别没有运行，录音将等待转写。",
+}
+"""What the console says of the recogniser."""
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -65,7 +72,6 @@ class Hotline:
         self.secrets = secrets
         self._link_up = asyncio.Event()
         self._changed = asyncio.Event()
-        self.model_problem = ""
         self.asked_to_stop = False
         desk = config.desk
         plan = plans.load(root, config.city.language)
@@ -145,13 +151,13 @@ class Hotline:
 
     def checks(self) -> list[CheckView]:
         speech = self.recogniser.state
-        sentence = self.model_problem if speech.name == "no_model" and self.model_problem else speech.sentence
         link = f"Asterisk 管理接口 {self.config.ami.host}:{self.config.ami.port} 未连接，正在重连。"
-        store = self.switchboard.problem or self.store.healthy()
+        problem = self.switchboard.problem or self.store.healthy()
+        store = f"数据库写入失败，通话照常，记录稍后补写：{problem}" if problem else ""
         return [
             _check("ami", self.ami.up, link),
             _check("store", not store, store),
-            _check("recogniser", speech.name in ("ready", "starting"), sentence, needed=False),
+            _check("recogniser", speech.name in ("ready", "starting"), _SPEECH.get(speech.name, ""), needed=False),
         ]
 
     def _agent_phone(self, agent_id: str) -> PhoneSettings:
@@ -219,7 +225,6 @@ class Hotline:
         try:
             await models.install(config.models)
         except HotlineError as error:
-            self.model_problem = str(error)
             say(str(error))
         self.web.publish()
 
@@ -277,7 +282,7 @@ async def _assemble(config: Config, root: Path, say: Say, stack: AsyncExitStack)
     say(f"Starting Asterisk {installation.version} …")
     await phones.start()
     if phones.outdated:
-        say("Asterisk runs with an older configuration; stop the hotline with Ctrl-C and start it again to apply the new.")
+        say("Asterisk still runs with an older configuration; Ctrl-C and a new start apply the new one.")
     stack.push_async_callback(hotline.stop_pbx)
     return hotline
 

