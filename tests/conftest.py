@@ -1,4 +1,4 @@
-"""Fixtures that every end-to-end test may use."""
+"""Fixtures that need a real Asterisk."""
 
 from __future__ import annotations
 

@@ -1,0 +1,92 @@
+"""config.toml: typed, strict, overridable, and wrong in sentences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ivr import config
+from ivr.core.errors import ConfigError
+
+REPO = Path(__file__).parents[1]
+
+
+def _load(tmp_path: Path, text: str) -> config.Config:
+    file = tmp_path / "config.toml"
+    file.write_text(text, "utf-8")
+    return config.load(file)
+
+
+def _refused(tmp_path: Path, text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        _load(tmp_path, text)
+    return str(caught.value)
+
+
+def test_the_shipped_file_says_what_the_defaults_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = config.load(REPO / "config.toml")
+    assert {a.id for a in shipped.agent} == {"8001", "8002", "8003"}
+    for name in ("city", "asterisk", "sip", "http", "ami", "web", "desk", "log"):
+        assert getattr(shipped, name) == getattr(config.Config(), name), name
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[web]\nprot = 80\n", "web.prot: there is no such key."),
+        ("[web]\nport = 99999\n", "web.port: Input should be less than or equal to 65535."),
+        ("[city]\ntimezone = 'Asia/Zhuzhou'\n", "city.timezone: there is no time zone 'Asia/Zhuzhou'."),
+        (
+            "[[trunk]]\nname = 'a'\nmatch = ['10.0.0.999']\n",
+            "trunk.#1.match: '10.0.0.999' is not an IP address or network.",
+        ),
+        ("[[agent]]\nid = '8001'\nname = 'x'\nskills = []\n", "agent.#1.skills"),
+        ("[[agent]]\nid = 'x'\nname = 'x'\nskills = ['a']\n", "agent.#1.id"),
+        ("[sip]\nrtp_start = 10\nrtp_end = 11\n", "sip: rtp_end must be at least 4 above rtp_start"),
+        (
+            "agent = [{id='80', name='x', skills=['a']}, {id='80', name='y', skills=['a']}]",
+            "agent '80' is there 2 times.",
+        ),
+        ("[web\n", "not readable as TOML"),
+    ],
+)
+def test_a_mistake_is_a_sentence_with_file_and_key(tmp_path: Path, text: str, sentence: str) -> None:
+    said = _refused(tmp_path, text)
+    assert sentence in said
+    assert str(tmp_path / "config.toml") in said
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"config\.toml: there is no such file"):
+        config.load(tmp_path / "config.toml")
+
+
+def test_the_environment_overrides_any_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "IVR_SIP__PORT": "15060",
+        "IVR_AMI__PORT": "15038",
+        "IVR_WEB__PORT": "18080",
+        "IVR_STATE__DIR": "elsewhere",
+        "IVR_LOG__PERSONAL": "true",
+        "IVR_DESK__RATING_S": "2.5",
+    }.items():
+        monkeypatch.setenv(name, value)
+    loaded = _load(tmp_path, "[web]\nport = 1\n[sip]\nport = 2\nrtp_start = 4000\n")
+    assert (loaded.sip.port, loaded.ami.port, loaded.web.port) == (15060, 15038, 18080)
+    assert loaded.sip.rtp_start == 4000
+    assert loaded.state.dir == tmp_path / "elsewhere"
+    assert loaded.log.personal is True
+    assert loaded.desk.rating_s == 2.5
+
+
+def test_a_wrong_value_in_the_environment_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IVR_WEB__PORT", "eighty")
+    assert "web.port" in _refused(tmp_path, "")
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"), [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False), ("desk", False)]
+)
+def test_loopback_is_known(host: str, loopback: bool) -> None:
+    assert config.Web(host=host).loopback is loopback
