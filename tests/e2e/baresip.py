@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.e2e.asterisk import free_port
+from tests.patience import PATIENCE_S
 
 FOUND = shutil.which("baresip")
 
@@ -50,7 +51,7 @@ class Softphone:
 
     async def _registered(self) -> None:
         """baresip registers before anyone can listen to its events, so its log is asked."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while "200 OK" not in (self._folder / "log").read_text("utf-8", "replace"):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
             self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._control)
@@ -74,7 +75,7 @@ class Softphone:
         """The WAV of what was heard in the last call."""
         return max(self._folder.glob("dump-*-dec.wav"), key=lambda path: path.stat().st_mtime)
 
-    async def rings(self, within_s: float = 10) -> None:
+    async def rings(self, within_s: float = PATIENCE_S) -> None:
         await self.told("CALL_INCOMING", within_s)
 
     async def answer(self) -> None:
@@ -85,10 +86,10 @@ class Softphone:
         """End the call, or refuse one that rings (486 Busy Here)."""
         self._command("hangup")
 
-    async def over(self, within_s: float = 10) -> None:
+    async def over(self, within_s: float = PATIENCE_S) -> None:
         await self.told("CALL_CLOSED", within_s)
 
-    async def told(self, kind: str, within_s: float = 10) -> dict[str, Any]:
+    async def told(self, kind: str, within_s: float = PATIENCE_S) -> dict[str, Any]:
         """Wait for the next event of this kind, in their order."""
         async with asyncio.timeout(within_s):
             while True:

@@ -10,6 +10,7 @@ from pathlib import Path
 from playwright.async_api import Page, async_playwright
 
 from tests.e2e.system import Hotline
+from tests.patience import PATIENCE_S
 
 FOUND = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -28,7 +29,7 @@ async def chromium(microphone: Path) -> AsyncIterator[Page]:
             executable_path=FOUND, args=[*_FLAGS, f"--use-file-for-fake-audio-capture={microphone}%noloop"]
         )
         page = await browser.new_page(viewport={"width": 1366, "height": 768}, locale="zh-CN")
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(1000 * PATIENCE_S)
         try:
             yield page
         finally:

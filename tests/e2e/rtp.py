@@ -12,6 +12,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from tests.patience import PATIENCE_S
+
 Sound = npt.NDArray[np.int16]
 Codec = Literal["PCMU", "PCMA"]
 
@@ -88,7 +90,7 @@ class Rtp(asyncio.DatagramProtocol):
         """All that was received so far, at 8000 samples per second."""
         return self.law.decode(b"".join(self.frames))
 
-    async def heard_for(self, seconds: float, within_s: float = 10) -> None:
+    async def heard_for(self, seconds: float, within_s: float = PATIENCE_S) -> None:
         """Wait until this much more sound, silence included, has come."""
         goal = len(self.frames) + seconds * RATE / _FRAME
         async with asyncio.timeout(within_s):
@@ -96,7 +98,7 @@ class Rtp(asyncio.DatagramProtocol):
                 self._came.clear()
                 await self._came.wait()
 
-    async def hears(self, hertz: float, within_s: float = 10) -> None:
+    async def hears(self, hertz: float, within_s: float = PATIENCE_S) -> None:
         """Wait until the last half second was this tone and hardly anything else."""
         async with asyncio.timeout(within_s):
             while True:

@@ -18,6 +18,7 @@ from typing import Self
 
 from tests.e2e.asterisk import free_port
 from tests.e2e.rtp import Codec, Rtp, open_rtp
+from tests.patience import PATIENCE_S
 
 FOUND = shutil.which("sipp")
 
@@ -182,7 +183,7 @@ class Caller:
         await self._process.wait()
         await self.rtp.close()
 
-    async def answered(self, within_s: float = 5) -> None:
+    async def answered(self, within_s: float = PATIENCE_S) -> None:
         """Wait for the answer; sound flows from then on. Raises AssertionError with SIPp's own words when refused."""
         port = await self._wait_for(r"answered (\d+)", within_s)
         self.rtp.send_to(int(port))
@@ -197,9 +198,9 @@ class Caller:
 
     async def hang_up(self) -> None:
         self._order("hang up")
-        await self._wait_for("ended by citizen", 5)
+        await self._wait_for("ended by citizen", PATIENCE_S)
 
-    async def ended(self, within_s: float = 10) -> None:
+    async def ended(self, within_s: float = PATIENCE_S) -> None:
         """Wait until the hotline ends the call."""
         await self._wait_for("ended by hotline", within_s)
 

@@ -15,9 +15,9 @@ from typing import Any
 import aiohttp
 
 from tests.e2e import asterisk as real
+from tests.patience import PATIENCE_S
 
 REPO = real.REPO
-SHARED = REPO.parent / "shared"
 
 
 def korean_model() -> str:
@@ -47,7 +47,7 @@ class Hotline:
         self.process: asyncio.subprocess.Process | None = None
         self._starts = 0
 
-    async def start(self, within_s: float = 40) -> None:
+    async def start(self, within_s: float = PATIENCE_S) -> None:
         """Returns when the hotline is ready for calls."""
         self._starts += 1
         if not (self.state / "asterisk").exists():
@@ -82,7 +82,7 @@ class Hotline:
         assert self.process
         if self.process.returncode is None:
             self.process.send_signal(signal.SIGINT)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             return await self.process.wait()
 
     @property
@@ -136,7 +136,7 @@ class Person:
             assert answer.status == 200, await answer.text()
             return await answer.json()
 
-    async def call_that(self, fits: Callable[[Any], bool], within_s: float = 15) -> Any:
+    async def call_that(self, fits: Callable[[Any], bool], within_s: float = PATIENCE_S) -> Any:
         """The newest call, once `fits` says yes to its detail."""
         detail: Any = None
         try:

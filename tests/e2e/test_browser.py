@@ -5,43 +5,24 @@ from __future__ import annotations
 import wave
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from ivr.adapters.speech import Recogniser
+from tests import speech
 from tests.e2e import browser
 from tests.e2e.browser import chromium, sign_in
-from tests.e2e.rtp import Sound
 from tests.e2e.sipp import Caller
-from tests.e2e.system import REPO, SHARED, hotline, korean_model
-from tests.syllables import syllable_error
+from tests.e2e.system import REPO, hotline, korean_model
+from tests.patience import HELD_UP, PATIENCE_S, held_up
 
-SPEECH = SHARED / "fixtures/speech"
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.usefixtures("unpacked"),
     pytest.mark.skipif(browser.FOUND is None, reason="Chromium is not installed"),
-    pytest.mark.skipif(not SPEECH.is_dir(), reason=f"no recorded speech in ../{SHARED.name}/fixtures/speech"),
+    speech.needed,
 ]
-
-
-@pytest.fixture
-def tell(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Print a figure, whatever pytest captures."""
-
-    def tell(line: str) -> None:
-        with capsys.disabled():
-            print(f"\n{line}")  # noqa: T201
-
-    return tell
-
-
-def speech(name: str) -> Sound:
-    """Recorded speech, 16 kHz."""
-    with wave.open(str(SPEECH / f"{name}.wav")) as sound:
-        return np.frombuffer(sound.readframes(sound.getnframes()), np.int16)
 
 
 def microphone(folder: Path, name: str) -> Path:
@@ -51,15 +32,8 @@ def microphone(folder: Path, name: str) -> Path:
         out.setnchannels(1)
         out.setsampwidth(2)
         out.setframerate(16000)
-        out.writeframes(bytes(64000) + speech(name).tobytes() + bytes(64000))
+        out.writeframes(bytes(64000) + speech.speech(name).tobytes() + bytes(64000))
     return path
-
-
-def narrow(sound: Sound) -> Sound:
-    """16 kHz to 8 kHz, low-passed at 3.6 kHz."""
-    spectrum = np.fft.rfft(sound.astype(float))
-    spectrum[int(len(spectrum) * 3600 / 8000) :] = 0
-    return np.fft.irfft(spectrum, len(sound))[::2].clip(-32768, 32767).astype(np.int16)
 
 
 async def error_of_original(name: str) -> float:
@@ -67,17 +41,9 @@ async def error_of_original(name: str) -> float:
     recogniser = Recogniser(lambda: Path(korean_model()))
     await recogniser.start()
     await recogniser.ready()
-    words = await recogniser.transcribe(SPEECH / f"{name}.wav")
+    words = await recogniser.transcribe(speech.FOLDER / f"{name}.wav")
     await recogniser.stop()
-    return error(name, " ".join(word.text for word in words))
-
-
-def error(name: str, heard: str) -> float:
-    return syllable_error((SPEECH / f"{name}.txt").read_text("utf-8"), heard)
-
-
-def said(call: Any, speaker: str) -> str:
-    return " ".join(line["text"] for line in call["note"]["lines"] if line["speaker"] == speaker)
+    return speech.error(name, " ".join(word.text for word in words))
 
 
 async def test_an_agent_in_the_browser_and_the_note_on_the_screen(tmp_path: Path, tell: Callable[[str], None]) -> None:
@@ -99,29 +65,27 @@ async def test_an_agent_in_the_browser_and_the_note_on_the_screen(tmp_path: Path
             citizen.press("2")
             await page.click("[data-test=answer]")
             await page.wait_for_selector("[data-test=phone-call][data-phase=talking]")
-            citizen.rtp.say(narrow(speech("ko-1")))
-            await citizen.rtp.heard_for(10, within_s=30)
-            await page.screenshot(path=str(tmp_path / "talking.png"))
-            await citizen.rtp.heard_for(26, within_s=60)
+            before = held_up()
+            await citizen.rtp.heard_for(34)
+            lost_s, all_s = held_up(before)
             await page.click("[data-test=hangup]")
             await supervisor.call_that(lambda c: c["stage"] == "rating")
             await citizen.rtp.heard_for(1)
             citizen.press("1")
-            await citizen.ended(within_s=20)
-        call = await supervisor.call_that(lambda c: c["note"]["state"] == "written", within_s=200)
-        await page.wait_for_selector("[data-test=note][data-state=written] [data-test=note-line]", timeout=30_000)
+            await citizen.ended()
+        call = await supervisor.call_that(lambda c: c["note"]["state"] == "written", within_s=4 * PATIENCE_S)
+        await page.wait_for_selector("[data-test=note][data-state=written] [data-test=note-line]")
         shots = REPO / "build/screenshots"
         shots.mkdir(parents=True, exist_ok=True)
         await page.screenshot(path=str(shots / "desk-with-note.png"))
     rates = {leg["leg"]: leg["rate"] for leg in call["recordings"]}
     assert rates == {"caller": 8000, "agent": 16000}
     assert call["outcome"] == "answered" and call["rating"] == 1
-    agent, caller = error("ko-2", said(call, "agent")), error("ko-1", said(call, "caller"))
-    tell(
-        f"syllable error: browser leg, 16 kHz {agent:.3f} (the file itself {wanted:.3f}); telephone, 8 kHz {caller:.3f}"
-    )
-    assert agent <= wanted + 0.05
-    assert caller < 0.85
+    heard = speech.error("ko-2", speech.said(call, "agent"))
+    tell(f"syllable error of the browser's leg at 16 kHz: {heard:.3f}, of the file itself: {wanted:.3f}")
+    if lost_s / all_s > HELD_UP:
+        pytest.skip(f"all but the syllable error: the host took {lost_s / all_s:.0%} of this machine during the call")
+    assert heard <= wanted + 0.05
 
 
 async def test_a_citizen_with_only_a_browser(tmp_path: Path) -> None:

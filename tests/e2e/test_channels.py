@@ -33,6 +33,7 @@ from tests.e2e import asterisk as real
 from tests.e2e import baresip, sipp
 from tests.e2e.baresip import Softphone
 from tests.e2e.sipp import calling
+from tests.patience import PATIENCE_S
 
 pytestmark = [
     pytest.mark.e2e,
@@ -70,7 +71,7 @@ class Controller:
     async def at_work(self) -> AsyncIterator[None]:
         tasks = [asyncio.create_task(self.ami.run()), asyncio.create_task(self._beat())]
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 await self.linked.wait()
             await beat(self.ami)
             yield
@@ -85,7 +86,7 @@ class Controller:
                 await beat(self.ami)
             await asyncio.sleep(1)
 
-    async def told(self, kind: type[E], within_s: float = 15) -> E:
+    async def told(self, kind: type[E], within_s: float = PATIENCE_S) -> E:
         """The next event of that kind; others before it are passed over."""
         async with asyncio.timeout(within_s):
             while True:

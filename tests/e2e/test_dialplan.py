@@ -27,6 +27,7 @@ from tests.e2e import baresip, sipp
 from tests.e2e.baresip import Softphone
 from tests.e2e.rtp import Sound, share
 from tests.e2e.sipp import Caller, calling
+from tests.patience import PATIENCE_S
 
 pytestmark = [
     pytest.mark.e2e,
@@ -50,7 +51,7 @@ class Controller:
 
     async def __aenter__(self) -> Controller:
         self._tasks = [asyncio.create_task(self.ami.run())]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await self._linked.wait()
         return self
 
@@ -70,7 +71,7 @@ class Controller:
     async def beat(self) -> None:
         await self.ami.action("Setvar", Variable="IVR_HEARTBEAT", Value=str(int(time.time())))
 
-    async def heard(self, within_s: float = 10, **wanted: str) -> Message:
+    async def heard(self, within_s: float = PATIENCE_S, **wanted: str) -> Message:
         """The first message with these headers, heard already or within the time."""
         async with asyncio.timeout(within_s):
             while True:
@@ -259,7 +260,7 @@ async def test_a_controller_that_dies_while_people_talk_leaves_nobody_in_silence
         await citizen.rtp.hears(AGENT_HZ)
         phone.hang_up()
         await phone.over()
-        await phone.rings(within_s=15)
+        await phone.rings()
         await phone.answer()
         await citizen.rtp.hears(AGENT_HZ)
 
@@ -301,13 +302,13 @@ async def test_a_browser_registers_over_the_websocket(
     ):
         assert browser.protocol == "sip"
         await browser.send_str(registration(1, ""))
-        challenge = await browser.receive_str(timeout=5)
+        challenge = await browser.receive_str(timeout=PATIENCE_S)
         assert challenge.startswith("SIP/2.0 401")
         await browser.send_str(registration(2, digest(challenge, "8001-web", "wrong")))
-        challenge = await browser.receive_str(timeout=5)
+        challenge = await browser.receive_str(timeout=PATIENCE_S)
         assert challenge.startswith("SIP/2.0 401")
         await browser.send_str(registration(3, digest(challenge, "8001-web", secret)))
-        answers = sorted([await browser.receive_str(timeout=5) for _ in range(2)])
+        answers = sorted([await browser.receive_str(timeout=PATIENCE_S) for _ in range(2)])
         assert answers[0].startswith("OPTIONS")
         assert answers[1].startswith("SIP/2.0 200")
         kept = [line for line in answers[0].splitlines() if line.startswith(("Via", "From", "To", "Call-ID", "CSeq"))]

@@ -50,6 +50,7 @@ NEEDED = (
     "app_userevent",
     "func_callerid",
     "func_channel",
+    "func_jitterbuffer",
     "func_logic",
     "func_strings",
     "func_timeout",
