@@ -16,7 +16,6 @@ from ivr.adapters import pbx
 from ivr.config import Config
 from ivr.core.errors import PbxError, PromptError
 from tests.e2e import asterisk as real
-from tests.e2e.conftest import asterisk, config, unpacked  # noqa: F401
 
 pytestmark = pytest.mark.e2e
 
