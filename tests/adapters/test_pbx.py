@@ -1,4 +1,4 @@
-# ruff: noqa: F811 (fixtures are imported by name)
+
 """Asterisk found, rendered, started, adopted, watched, stopped; and each way in which that fails, as one sentence."""
 
 from __future__ import annotations
