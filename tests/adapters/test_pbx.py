@@ -1,4 +1,3 @@
-
 """Asterisk found, rendered, started, adopted, watched, stopped; and each way in which that fails, as one sentence."""
 
 from __future__ import annotations
