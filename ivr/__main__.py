@@ -127,7 +127,7 @@ def token(
 
 @models_cli.command(name="install")
 def install_model(
-    name: Annotated[str, typer.Argument(help="Model; by default the small Chinese one.")] = models.DEFAULT,
+    name: Annotated[str | None, typer.Argument(help="Model; by default the small Chinese one.")] = None,
     from_file: Annotated[Path | None, typer.Option("--from", help="A zip file that you downloaded yourself.")] = None,
     file: ConfigFile = CONFIG,
 ) -> None:
@@ -135,7 +135,7 @@ def install_model(
     settings, _ = _load(file)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=out) as bar:
-        task = bar.add_task(name, total=None)
+        task = bar.add_task(name or (from_file.name if from_file else models.DEFAULT), total=None)
         path = asyncio.run(
             models.install(
                 settings.models,
@@ -153,7 +153,8 @@ def list_models(file: ConfigFile = CONFIG) -> None:
     settings, _ = _load(file)
     found = models.installed(settings.models)
     for model in found:
-        out.print(str(model))
+        known = "hash checked" if model.origin and model.origin.checked else "hash not known beforehand"
+        out.print(f"{model.name:30} {known if model.origin else 'put there by hand':26} {model.path}")
     if not found:
         out.print("No model is installed; `ivr models install` fetches one.")
 

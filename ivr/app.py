@@ -327,7 +327,8 @@ def _lock(folder: Path, stack: AsyncExitStack) -> None:
 def _welcome(config: Config, passwords: Mapping[str, str], say: Say) -> None:
     say("")
     say(f"12345 热线已启动：  http://{'localhost' if config.web.loopback else config.web.host}:{config.web.port}/")
-    say(f"拨打：  sip:12345@{config.sip.host}:{config.sip.port}（任意 SIP 电话），或登录后打开 /phone 用浏览器拨打")
+    host = "本机地址" if config.sip.host in ("0.0.0.0", "::") else config.sip.host
+    say(f"拨打：  登录后打开 /phone 用浏览器拨打；或用 SIP 电话拨 sip:12345@{host}:{config.sip.port}")
     if passwords:
         say("演示账号（仅限本机）：")
         for user, password in passwords.items():

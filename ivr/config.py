@@ -6,7 +6,6 @@ import ipaddress
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -23,17 +22,7 @@ class _Section(BaseModel):
 
 class City(_Section):
     name: str = "株洲"
-    timezone: str = "Asia/Shanghai"
     language: Name = "zh"
-
-    @field_validator("timezone")
-    @classmethod
-    def _known(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError):
-            raise ValueError(f"there is no time zone {value!r}") from None
-        return value
 
 
 class State(_Section):
@@ -112,7 +101,6 @@ class Desk(_Section):
 
 class Log(_Section):
     level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
-    personal: bool = False
 
 
 class Trunk(_Section):
