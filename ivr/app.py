@@ -43,6 +43,7 @@ CLOSE_S = 5.0
 """How long the end of the calls may take when the hotline is switched off."""
 RESTART_S = 2.0
 HEARTBEAT_S = 1.0
+PLAN_S = 2.0
 
 _SPEECH = {
     "no_model": "还没有语音模型，录音等待转写：请运行 ivr models install，或用 --from 文件 手工安装。",
@@ -73,6 +74,8 @@ class Hotline:
         self._link_up = asyncio.Event()
         self._changed = asyncio.Event()
         self.asked_to_stop = False
+        self.root = root
+        self.plan_problem = ""
         desk = config.desk
         plan = plans.load(root, config.city.language)
         profiles = [Profile(a.id, a.name, frozenset(a.skills)) for a in config.agent]
@@ -90,7 +93,7 @@ class Hotline:
         self.channels = Channels(
             self.ami,
             prompt_path=lambda name: f"hotline/{name}",
-            prompt_s=lambda name: plan.durations.get(name, 0.0),
+            prompt_s=lambda name: self.floor.plan.durations.get(name, 0.0),
             recordings=config.recordings,
             emit=self.switchboard.tell,
             clock=time.time,
@@ -157,6 +160,7 @@ class Hotline:
         return [
             _check("ami", self.ami.up, link),
             _check("store", not store, store),
+            _check("plan", not self.plan_problem, f"新的菜单有错，仍用原来的：{self.plan_problem}", needed=False),
             _check("recogniser", speech.name in ("ready", "starting"), _SPEECH.get(speech.name, ""), needed=False),
         ]
 
@@ -211,6 +215,28 @@ class Hotline:
                     break
                 await asyncio.sleep(RESTART_S)
 
+    async def watch_plan(self) -> None:
+        """Take a changed plan for the callers to come; a bad one is refused, and the old one stays."""
+        files = (self.root, self.config.city.language)
+        seen = await asyncio.to_thread(plans.stamp, *files)
+        while True:
+            await asyncio.sleep(PLAN_S)
+            now = await asyncio.to_thread(plans.stamp, *files)
+            if now == seen:
+                continue
+            seen = now
+            try:
+                plan = await asyncio.to_thread(plans.load, *files)
+                await asyncio.to_thread(pbx.link_prompts, self.config, self.root)
+            except HotlineError as error:
+                self.plan_problem = str(error)
+                log.error("plan.refused", sentence=str(error))
+            else:
+                self.plan_problem = ""
+                self.switchboard.change_plan(plan)
+                log.info("plan.taken", menus=len(plan.city.menu), queues=len(plan.queues.queue))
+            self.web.publish()
+
     async def stop_pbx(self) -> None:
         """Asterisk ends with a hotline that was switched off, never with one that failed while calls are up."""
         if self.asked_to_stop or not any(call.live for call in self.floor.calls.values()):
@@ -250,6 +276,7 @@ async def serve(config: Config, root: Path, say: Say) -> int:
                 "heartbeat": hotline.heartbeat(),
                 "notes": hotline.archive.run(),
                 "asterisk": hotline.watch_pbx(),
+                "plan": hotline.watch_plan(),
             }.items()
         ]
         stack.push_async_callback(_end, tasks)

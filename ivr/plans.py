@@ -11,15 +11,30 @@ from ivr.core import dialplan
 from ivr.core.dialplan import Plan
 from ivr.core.errors import DialplanError
 
+FILES = ("city.toml", "queues.toml")
+
+
+def stamp(root: Path, language: str) -> tuple[int, ...]:
+    """Changes whenever one of the files does that the city edits. A file that is not there counts as 0."""
+    files = (*(root / "dialplans" / name for name in FILES), root / "prompts" / language / "manifest.json")
+    return tuple(_changed_at(file) for file in files)
+
 
 def load(root: Path, language: str) -> Plan:
     """The plan below `root` (dialplans/ and prompts/<language>/).
 
     Raises DialplanError or PromptError with one sentence per mistake.
     """
-    city, queues = (_table(root / "dialplans" / name) for name in ("city.toml", "queues.toml"))
+    city, queues = (_table(root / "dialplans" / name) for name in FILES)
     recorded = prompts.load(root / "prompts" / language)
     return dialplan.parse(city, queues, {name: prompt.duration_s for name, prompt in recorded.items()})
+
+
+def _changed_at(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def _table(path: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -12,6 +13,7 @@ import structlog
 from ivr.core.actions import Action
 from ivr.core.agents import Agent
 from ivr.core.calls import Call
+from ivr.core.dialplan import Plan
 from ivr.core.errors import HotlineError
 from ivr.core.events import Event
 from ivr.core.floor import Floor
@@ -65,6 +67,10 @@ class Switchboard:
         self._inbox.put_nowait((event, done))
         await done
 
+    def change_plan(self, plan: Plan) -> None:
+        """Callers from now on are led by this plan."""
+        self.floor.change_plan(plan)
+
     async def run(self) -> None:
         """Work until cancelled."""
         due = self._clock()
@@ -73,9 +79,9 @@ class Switchboard:
             events: list[Event] = []
             actions: list[Action] = []
             for event, _ in batch:
-                self._handle(event, events, actions)
+                self._take(partial(self.floor.handle, event), event, events, actions)
             if self._clock() >= due or due - self._clock() > TICK_S:
-                self._collect(self.floor.tick(self._clock()), events, actions)
+                self._take(partial(self.floor.tick, self._clock()), None, events, actions)
                 due = self._clock() + TICK_S
             await self._settle(events, actions)
             for _, done in batch:
@@ -104,17 +110,21 @@ class Switchboard:
             batch.append(self._inbox.get_nowait())
         return batch
 
-    def _handle(self, event: Event, events: list[Event], actions: list[Action]) -> None:
-        try:
-            self._collect(self.floor.handle(event), events, actions)
-        except Exception:
-            # A fault in one call's logic must not take the other callers with it.
-            log.exception("event.crashed", kind=type(event).__name__, call_id=getattr(event, "call_id", ""))
-
     @staticmethod
-    def _collect(outcome: tuple[list[Event], list[Action]], events: list[Event], actions: list[Action]) -> None:
-        events += outcome[0]
-        actions += outcome[1]
+    def _take(
+        step: Callable[[], tuple[list[Event], list[Action]]],
+        event: Event | None,
+        events: list[Event],
+        actions: list[Action],
+    ) -> None:
+        """Add what a step of the floor gives. A fault in one call's logic must not take the other callers with it."""
+        try:
+            more_events, more_actions = step()
+        except Exception:
+            log.exception("floor.crashed", kind=type(event).__name__, call_id=getattr(event, "call_id", ""))
+            return
+        events += more_events
+        actions += more_actions
 
     async def _settle(self, events: list[Event], actions: list[Action]) -> None:
         floor = self.floor

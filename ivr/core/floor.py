@@ -154,6 +154,7 @@ class Floor:
         for event in events:
             if getattr(event, "call_id", ""):
                 self._change_call(event)
+        self.change_plan(self.plan)
         for saved in agents:
             known = self.agents.get(saved.agent_id)
             if known is None:
@@ -165,6 +166,14 @@ class Floor:
             ):
                 agent = agent_states.released(agent, now)
             self._set_agent(agent)
+
+    def change_plan(self, plan: Plan) -> None:
+        """From now on callers are led by this plan. Those who are here keep theirs, while their queue exists."""
+        self.plan = plan
+        for call_id, call in list(self.calls.items()):
+            if call.queue and call.queue not in plan.queues.queue:
+                self._plans[call_id] = plan
+                self._set_call(replace(call, queue=plan.default_queue))
 
     # --- what follows ---
 

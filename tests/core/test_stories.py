@@ -80,3 +80,19 @@ def test_switching_off_ends_every_call_once() -> None:
     assert calls and not world.lines
     ended = [e.call_id for e in world.journal if isinstance(e, ev.CallEnded)]
     assert len(ended) == len(set(ended)) and calls <= set(ended)
+
+
+def test_who_waited_in_a_queue_that_is_gone_waits_in_the_default_one() -> None:
+    world = World(Random(1))
+    call_id = world.arrive(dnis="12346")
+    assert world.floor.calls[call_id].queue == "deputies"
+    city = world.plan.city.model_copy(
+        update={"number": {}, "caller": (), "default": world.plan.city.menu["main"].no_input}
+    )
+    queues = world.plan.queues.model_copy(update={"queue": {"general": world.plan.queues.queue["general"]}})
+    world.plan = world.plan.model_copy(update={"city": city, "queues": queues})
+    world.restart_controller()
+    assert world.floor.calls[call_id].queue == "general"
+    world.tell(ev.AgentSignedIn(world.now, "8002"))
+    world.tell(ev.AgentPressedReady(world.now, "8002"))
+    assert world.floor.calls[call_id].stage is Stage.RINGING

@@ -30,8 +30,9 @@ def korean_model() -> str:
 class Hotline:
     """`ivr run`, up. `start` after `kill` finds the same state folder again."""
 
-    def __init__(self, folder: Path, **sections: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, root: Path = REPO, **sections: dict[str, Any]) -> None:
         self.folder = folder
+        self.root = root
         self.state = folder / "state"
         table = {"state": {"dir": str(self.state)}, "speech": {"fetch": False}, "city": {"language": "zh"}}
         for name, values in {**real.ports(), **sections}.items():
@@ -54,7 +55,7 @@ class Hotline:
             real.share_tree(self.state)
         with (self.folder / f"log-{self._starts}").open("wb") as log:
             self.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "ivr", "run", "--config", str(REPO / "config.toml")),
+                *(sys.executable, "-m", "ivr", "run", "--config", str(self.root / "config.toml")),
                 env={**os.environ, **self.env},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
@@ -101,7 +102,7 @@ class Hotline:
     async def cli(self, *words: str) -> tuple[int, str]:
         """Run a command of `ivr` on this state folder: exit code and output."""
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "ivr", *words, "--config", str(REPO / "config.toml")),
+            *(sys.executable, "-m", "ivr", *words, "--config", str(self.root / "config.toml")),
             env={**os.environ, **self.env, "COLUMNS": "200"},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -153,9 +154,9 @@ class Person:
 
 
 @asynccontextmanager
-async def hotline(folder: Path, **sections: dict[str, Any]) -> AsyncIterator[Hotline]:
+async def hotline(folder: Path, root: Path = REPO, **sections: dict[str, Any]) -> AsyncIterator[Hotline]:
     """Start, and end with everything that was started, whatever happened in between."""
-    up = Hotline(folder, **sections)
+    up = Hotline(folder, root, **sections)
     try:
         await up.start()
         yield up

@@ -196,6 +196,11 @@ def _link_sounds(folders: Folders, installation: Installation, prompts: Path, la
     _link_waves(folders.music, prompts / "music")
 
 
+def link_prompts(config: Config, root: Path) -> None:
+    """Let Asterisk see prompts that were added or taken away. Raises PromptError for a file that it cannot play."""
+    _link_waves(Folders(config.state.dir.resolve()).prompts, root / "prompts" / config.city.language)
+
+
 def _link_waves(folder: Path, source: Path) -> None:
     """Link each WAV under the extension by which Asterisk tells its rate, and drop links to what is gone."""
     links = {folder / f"{path.stem}.{_extension(path)}": path.resolve() for path in sorted(source.glob("*.wav"))}

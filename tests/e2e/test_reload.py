@@ -1,0 +1,56 @@
+"""The city edits its menu while calls are up."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.sipp import Caller
+from tests.e2e.system import REPO, Person, hotline
+from tests.patience import PATIENCE_S
+
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("unpacked")]
+
+
+async def _plan_is(person: Person, ok: bool) -> str:
+    """Wait until the new plan was taken, or refused; what is said of it."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            checks: list[Any] = (await person.get("/health/ready"))["checks"]
+            plan = next(check for check in checks if check["name"] == "plan")
+            if plan["ok"] is ok:
+                return str(plan["sentence"])
+            await asyncio.sleep(0.2)
+
+
+async def test_a_new_menu_is_for_new_callers_and_a_bad_one_is_refused(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    shutil.copytree(REPO / "dialplans", root / "dialplans")
+    shutil.copy(REPO / "config.toml", root)
+    (root / "prompts").symlink_to(REPO / "prompts")
+    city = root / "dialplans/city.toml"
+    good = city.read_text("utf-8")
+    async with (
+        hotline(tmp_path, root) as up,
+        up.signed_in("banzhang") as supervisor,
+        Caller(up.sip_port, tmp_path, ani="13800138001") as early,
+    ):
+        await early.answered()
+        await early.rtp.heard_for(0.5)
+        city.write_text(good.replace("key.2", "key.22"), "utf-8")
+        assert "menu.main.key.22" in await _plan_is(supervisor, ok=False)
+        city.write_text(good.replace("key.2 =", "key.5 ="), "utf-8")
+        await _plan_is(supervisor, ok=True)
+        early.press("2")
+        async with Caller(up.sip_port, tmp_path, ani="13800138002") as late:
+            await late.answered()
+            await late.rtp.heard_for(0.5)
+            late.press("5")
+            await supervisor.call_that(lambda c: c["ani"] == "13800138002" and c["queue"] == "enterprise")
+            calls = (await supervisor.get("/api/calls"))["calls"]
+            assert {c["ani"]: c["keys"] for c in calls} == {"13800138001": "2", "13800138002": "5"}
+            assert {c["queue"] for c in calls} == {"enterprise"}
