@@ -20,7 +20,7 @@ async def test_one_call_with_its_whole_story(world: World) -> None:
     call_id = await world.talk("8001")
     boss = await world.browser("banzhang")
     call = await get(boss, f"/api/calls/{call_id}")
-    assert (call["ani"], call["dnis"], call["keys"]) == ("13800138000", "12345", "21")
+    assert (call["ani"], call["dnis"], call["keys"]) == ("13800138000", "12345", "2")
     assert (call["queue"], call["queue_name"], call["mark"]) == ("enterprise", "政企通", "enterprise")
     assert (call["agent_id"], call["agent_name"]) == ("8001", "谭思琦")
     assert (call["stage"], call["outcome"], call["rating"]) == ("ended", "answered", 1)
