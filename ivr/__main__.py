@@ -57,9 +57,12 @@ def _moment(text: str, timezone: str) -> datetime:
         return datetime.now(zone)
     try:
         moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(zone)
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(zone)
     except (ValueError, OverflowError):
-        raise HotlineError(f'--at: {text!r} is no time; write "2026-10-01 09:00".') from None
+        moment = datetime.min.replace(tzinfo=zone)
+    if moment.year < 1970:
+        raise HotlineError(f'--at: {text!r} is no time; write "2026-10-01 09:00".')
+    return moment
 
 
 @cli.command()

@@ -193,13 +193,15 @@ class Plan(_Table):
             return self.through(target, "", at).target
 
         target = led(self.city.default)
-        while target.queue is None:
-            menu = self.city.menu[str(target.menu)]
+        for _ in self.city.menu:  # none is passed twice in an accepted plan
+            if target.menu is None:
+                break
+            menu = self.city.menu[target.menu]
             target = led(menu.no_input)
             if target.repeat:
                 # After `tries` questions silence leads on by the last answer a menu has: its wrong_key.
                 target = led(menu.wrong_key)
-        return target.queue
+        return str(target.queue)
 
 
 def parse(city: Mapping[str, Any], queues: Mapping[str, Any], durations: Mapping[str, float]) -> Plan:

@@ -86,7 +86,7 @@ def test_midnight(hours: dict[str, Any], at: str, opens: bool, reason: str) -> N
             OFFICE | {"closed_on": ["2026-12-31"]},
             "2026-12-31 09:00",
             False,
-            "closed_on 写明 2026-12-31 不开放，全天不开放",
+            "closed_on 列有 2026-12-31，全天不开放",
         ),
         (
             OFFICE | {"open_on": {"2026-10-01": ["09:00-11:00"]}},
