@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from typing import Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -145,6 +146,7 @@ def _periods(hours: Hours, day: date) -> tuple[tuple[Period, ...], str]:
     return (named if named is not None else usual) or (), reason
 
 
+@lru_cache(maxsize=8)
 def _calendar(day: date) -> tuple[bool, str, bool]:
     """Whether people work, the holiday behind it in Chinese or "", and whether the calendar knows the year."""
     try:
