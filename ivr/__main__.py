@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -16,8 +18,9 @@ from ivr import accounts, app, archive, config, doctor, plans
 from ivr.adapters import models, prompts, sound_card
 from ivr.adapters.web.openapi import openapi as describe
 from ivr.config import Config
-from ivr.core import draw
+from ivr.core import draw, hours
 from ivr.core.errors import HotlineError
+from ivr.core.explain import explain
 from ivr.core.trial import Heard, Queued, Trial
 
 cli = typer.Typer(
@@ -36,12 +39,30 @@ out = Console(highlight=False, soft_wrap=True)
 
 ConfigFile = Annotated[Path, typer.Option("--config", help="The configuration file.", envvar="IVR_CONFIG")]
 CONFIG = Path("config.toml")
+CallerNumber = Annotated[str, typer.Option("--from", help="Calling number.")]
+CalledNumber = Annotated[str, typer.Option("--to", help="Dialled number.")]
+Moment = Annotated[str, typer.Option("--at", help='When, in the city\'s time, as "2026-10-01 09:00"; default now.')]
 Role = Annotated[str, typer.Option(help="agent, supervisor or admin.")]
 
 
 def _load(path: Path) -> tuple[Config, Path]:
     """The configuration, and the folder that dialplans/ and prompts/ are in."""
     return config.load(path), path.resolve().parent
+
+
+def _moment(text: str, timezone: str) -> datetime:
+    """The moment that a person wrote, or now."""
+    zone = ZoneInfo(timezone)
+    if not text:
+        return datetime.now(zone)
+    try:
+        moment = datetime.fromisoformat(text)
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(zone)
+    except (ValueError, OverflowError):
+        moment = datetime.min.replace(tzinfo=zone)
+    if moment.year < 1970:
+        raise HotlineError(f'--at: {text!r} is no time; write "2026-10-01 09:00".')
+    return moment
 
 
 @cli.command()
@@ -66,6 +87,11 @@ def check(
         if queue.skill not in skills
     ]
     problems += asyncio.run(archive.audit(settings, deep=deep))
+    for year in hours.unknown_years(plan.city.hours.values(), _moment("", plan.city.timezone)):
+        out.print(
+            f"city.toml: hours: the public holidays of {year} are not known: workdays are Monday to Friday there, save "
+            "closed_on and open_on; a newer release of the Python package chinesecalendar may know them."
+        )
     for problem in problems:
         out.print(problem)
     if problems:
@@ -76,14 +102,15 @@ def check(
 @cli.command(name="try")
 def try_call(
     file: ConfigFile = CONFIG,
-    caller: Annotated[str, typer.Option("--from", help="Calling number.")] = "13800138000",
-    called: Annotated[str, typer.Option("--to", help="Dialled number.")] = "12345",
+    caller: CallerNumber = "13800138000",
+    called: CalledNumber = "12345",
+    at: Moment = "",
 ) -> None:
     """Dial the menu from the keyboard: type a key and Enter, or just Enter for silence."""
     settings, root = _load(file)
     plan = plans.load(root, settings.city.language)
     texts = {name: prompt.text for name, prompt in prompts.load(root / "prompts" / settings.city.language).items()}
-    trial, key = Trial(plan, caller, called), ""
+    trial, key = Trial(plan, caller, called, _moment(at, plan.city.timezone).timestamp()), ""
     while True:
         for event in trial.step(key):
             if isinstance(event, Queued):
@@ -93,6 +120,22 @@ def try_call(
             out.print("".join(f"♪ {texts[name]}\n" for name in event.prompts).rstrip())
             if isinstance(event, Heard) and event.asks:
                 key = sys.stdin.readline().strip()[:1]
+
+
+@cli.command(name="explain")
+def explain_call(
+    file: ConfigFile = CONFIG,
+    caller: CallerNumber = "13800138000",
+    called: CalledNumber = "12345",
+    at: Moment = "",
+    keys: Annotated[str, typer.Option("--keys", help="Keys that the caller presses, one for each menu.")] = "",
+) -> None:
+    """Tell what would happen to a caller at that time, step by step, and why."""
+    settings, root = _load(file)
+    plan = plans.load(root, settings.city.language)
+    texts = {name: prompt.text for name, prompt in prompts.load(root / "prompts" / settings.city.language).items()}
+    for line in explain(plan, texts, caller, called, _moment(at, plan.city.timezone).timestamp(), keys):
+        out.print(line, markup=False)
 
 
 @cli.command(name="draw")

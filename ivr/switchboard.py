@@ -69,7 +69,7 @@ class Switchboard:
 
     def change_plan(self, plan: Plan) -> None:
         """Callers from now on are led by this plan."""
-        self.floor.change_plan(plan)
+        self.floor.change_plan(plan, self._clock())
 
     async def run(self) -> None:
         """Work until cancelled."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -48,6 +49,86 @@ def test_try(tmp_path: Path, keys: str, words: tuple[str, ...], end: str) -> Non
     run = ivr(tmp_path, "try", *words, said=keys)
     assert run.returncode == 0, run.stderr
     assert end in run.stdout.splitlines()[-1]
+
+
+OFFICE = """
+[hours.office]
+workdays = ["08:30-12:00", "14:30-17:30"]
+"""
+
+
+@pytest.fixture
+def city(tmp_path: Path) -> Path:
+    """The configuration of a city whose enterprise desk keeps office hours."""
+    (tmp_path / "prompts").symlink_to(REPO / "prompts")
+    shutil.copytree(REPO / "dialplans", tmp_path / "dialplans")
+    shutil.copy(REPO / "config.toml", tmp_path)
+    file = tmp_path / "dialplans/city.toml"
+    key = 'key.2 = { queue = "enterprise", mark = "enterprise" }'
+    text = file.read_text("utf-8")
+    assert key in text
+    closed = key.replace(" }", ', hours = "office", closed = { queue = "general", mark = "enterprise" } }')
+    file.write_text(text.replace(key, closed) + OFFICE, "utf-8")
+    return tmp_path / "config.toml"
+
+
+@pytest.mark.parametrize(
+    ("at", "lines"),
+    [
+        (
+            "2026-10-01 09:00",
+            [
+                "2026-10-01 09:00 星期四（Asia/Shanghai），13800138000 拨打 12345",
+                "1. 拨打的号码 12345 在 city.toml 中列出",
+                "   播放：您好，株洲幺二三四五。本次通话将会录音。企业请按二，其他请稍候。",
+                "2. 按键 2",
+                "   时段 office：不开放（国庆节假期，全天不开放）",
+                "   进入队列：综合席（general），优先级 0，标记 enterprise",
+            ],
+        ),
+        (
+            "2026-10-10T09:00",
+            [
+                "2. 按键 2",
+                "   时段 office：开放（国庆节调休上班，08:30-12:00）",
+                "   进入队列：政企通（enterprise），优先级 5，标记 enterprise",
+            ],
+        ),
+    ],
+)
+def test_explain(tmp_path: Path, city: Path, at: str, lines: list[str]) -> None:
+    run = ivr(tmp_path, "explain", "--config", str(city), "--at", at, "--from", "13800138000", "--keys", "2")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines()[-len(lines) :] == lines
+
+
+def test_explain_a_silent_caller_and_a_known_one(tmp_path: Path) -> None:
+    silent = ivr(tmp_path, "explain", "--from", "")
+    assert "2. 未按键\n   进入队列：综合席（general）" in silent.stdout and "匿名号码" in silent.stdout
+    known = ivr(tmp_path, "explain", "--from", "13907330001")
+    assert "1. 来电号码在名单 deputy 中\n   播放：代表您好" in known.stdout
+
+
+def test_try_at_another_time(tmp_path: Path, city: Path) -> None:
+    for at, end in (("2026-10-01 09:00", "general"), ("2026-10-10 09:00", "enterprise")):
+        run = ivr(tmp_path, "try", "--config", str(city), "--at", at, said="2\n")
+        assert end in run.stdout.splitlines()[-1], run.stderr
+
+
+@pytest.mark.parametrize("at", ["tomorrow", "2026-02-30 09:00", "0001-01-01 00:00", "[red]"])
+def test_no_time_is_a_sentence(tmp_path: Path, at: str) -> None:
+    run = ivr(tmp_path, "explain", "--at", at)
+    assert run.returncode == 1
+    assert run.stderr == f"--at: '{at}' is no time; write \"2026-10-01 09:00\".\n"
+
+
+def test_check_says_what_is_wrong_with_the_hours(tmp_path: Path, city: Path) -> None:
+    assert ivr(tmp_path, "check", "--config", str(city)).returncode == 0
+    file = tmp_path / "dialplans/city.toml"
+    file.write_text(file.read_text("utf-8").replace("14:30-17:30", "11:30-17:30"), "utf-8")
+    run = ivr(tmp_path, "check", "--config", str(city))
+    assert run.returncode == 1
+    assert run.stderr == "city.toml: hours.office.workdays: 08:30-12:00 and 11:30-17:30 overlap.\n"
 
 
 def test_draw(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from ivr.core import dialplan
 from ivr.core.agents import Status
 from ivr.core.calls import Outcome, Stage
 from ivr.core.events import Event
+from ivr.core.hours import Hours
 
 REPO = Path(__file__).resolve().parents[1]
 DOCS = REPO / "docs"
@@ -87,7 +88,7 @@ def test_every_key_of_the_documents_exists() -> None:
 
 def _words() -> list[str]:
     models = [dialplan.Target, dialplan.Caller, dialplan.Menu, dialplan.Recording, dialplan.Rating, dialplan.City,
-              dialplan.Queue, dialplan.Announce, dialplan.Queues]  # fmt: skip
+              dialplan.Queue, dialplan.Announce, dialplan.Queues, Hours]  # fmt: skip
     return sorted({name for model in models for name in model.model_fields})
 
 
@@ -100,7 +101,7 @@ def test_every_menu_word_is_told_with_an_example(word: str) -> None:
 
 
 def test_every_model_of_the_menus_is_looked_at() -> None:
-    known = {dialplan.Plan, BaseModel, dialplan._Table}
+    known = {dialplan.Plan, BaseModel, dialplan._Table, dialplan._Gated}
     models = {m for m in vars(dialplan).values() if isinstance(m, type) and issubclass(m, BaseModel)} - known
     assert {name for model in models for name in model.model_fields} == set(_words())
 

@@ -31,6 +31,9 @@ describe("timeline", () => {
     expect(told("StepEnded", { key: "", failed: false })).toBe("播放完毕，没有按键");
     expect(told("StepEnded", { key: "", failed: true })).toBe("语音播放失败");
     expect(told("CallQueued", { queue: "enterprise", why: "key 2" })).toBe("进入“政企通”排队：按键 2");
+    expect(told("CallQueued", { queue: "enterprise", why: "key 2, office closed: 国庆节假期，全天不开放" })).toBe(
+      "进入“政企通”排队：按键 2，office 不在开放时间（国庆节假期，全天不开放）",
+    );
     expect(told("RingEnded", { reason: "no_answer" })).toBe("振铃结束，未接通：超时未接");
     expect(told("AgentSetAside", { agent_id: "8001", reason: "rejected" })).toBe("坐席 8001 谭思琦 暂停派话：坐席拒接");
     expect(told("RatingGiven", { rating: 1 })).toBe("市民评价：非常满意");

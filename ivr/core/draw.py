@@ -20,6 +20,8 @@ def mermaid(plan: Plan, texts: dict[str, str]) -> str:
             lines += _edge(f"menu_{name}", f"按 {key}", target, name)
         lines += _edge(f"menu_{name}", "按错", menu.wrong_key, name)
         lines += _edge(f"menu_{name}", f"不按（{menu.wait_s:g} 秒）", menu.no_input, name)
+        if menu.closed is not None:
+            lines += _edge(f"menu_{name}", f"不在 {menu.hours} 时段", menu.closed, name)
     for name, queue in plan.queues.queue.items():
         lines.append(f'  queue_{name}[("{queue.name}<br>技能 {queue.skill}，优先级 {queue.priority}")]')
     return "\n".join(lines) + "\n"
@@ -27,4 +29,7 @@ def mermaid(plan: Plan, texts: dict[str, str]) -> str:
 
 def _edge(start: str, label: str, target: Target, menu: str = "") -> list[str]:
     end = f"queue_{target.queue}" if target.queue else f"menu_{menu if target.repeat else target.menu}"
-    return [f'  {start} -- "{label}" --> {end}']
+    edges = [f'  {start} -- "{label}" --> {end}']
+    if target.closed is not None:
+        edges += _edge(start, f"{label}，不在 {target.hours} 时段", target.closed, menu)
+    return edges

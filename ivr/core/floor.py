@@ -17,7 +17,7 @@ from ivr.core import menu, routing
 from ivr.core.actions import Action
 from ivr.core.agents import Agent, Profile, Status
 from ivr.core.calls import Call, Stage, outcome_of
-from ivr.core.dialplan import Plan, Target
+from ivr.core.dialplan import Led, Plan
 from ivr.core.events import Event
 
 
@@ -154,7 +154,7 @@ class Floor:
         for event in events:
             if getattr(event, "call_id", ""):
                 self._change_call(event)
-        self.change_plan(self.plan)
+        self.change_plan(self.plan, now)
         for saved in agents:
             known = self.agents.get(saved.agent_id)
             if known is None:
@@ -167,13 +167,13 @@ class Floor:
                 agent = agent_states.released(agent, now)
             self._set_agent(agent)
 
-    def change_plan(self, plan: Plan) -> None:
+    def change_plan(self, plan: Plan, now: float) -> None:
         """From now on callers are led by this plan. Those who are here keep theirs, while their queue exists."""
         self.plan = plan
         for call_id, call in list(self.calls.items()):
             if call.queue and call.queue not in plan.queues.queue:
                 self._plans[call_id] = plan
-                self._set_call(replace(call, queue=plan.default_queue))
+                self._set_call(replace(call, queue=plan.default_queue(now)))
 
     # --- what follows ---
 
@@ -227,12 +227,11 @@ class Floor:
                 yield from self._note(call)
 
     def _begin(self, call: Call, at: float) -> Iterator[Event | Action]:
-        target, why = self.plan_of(call.call_id).entry(call.ani, call.dnis)
-        yield from self._lead(call, target, why, at)
+        yield from self._lead(call, self.plan_of(call.call_id).entry(call.ani, call.dnis, at), at)
 
-    def _lead(self, call: Call, target: Target, why: str, at: float) -> Iterator[Event | Action]:
+    def _lead(self, call: Call, led: Led, at: float) -> Iterator[Event | Action]:
         plan = self.plan_of(call.call_id)
-        target, why = menu.bounded(plan, target, why, call.steps)
+        target, why, _ = menu.bounded(plan, led, call.steps, at)
         if target.queue is not None:
             yield ev.CallQueued(at, call.call_id, target.queue, why, target.mark, target.say)
             return
@@ -243,8 +242,7 @@ class Floor:
     def _after_step(self, call: Call, event: ev.StepEnded) -> Iterator[Event | Action]:
         plan = self.plan_of(call.call_id)
         if call.stage is Stage.MENU:
-            target, why = menu.answer(plan, call.menu, call.tries, event.key)
-            yield from self._lead(call, target, why, event.at)
+            yield from self._lead(call, menu.answer(plan, call.menu, call.tries, event.key, event.at), event.at)
         elif call.stage is Stage.WAITING:
             yield from self._lease(call, event.at)
             yield do.PlayMusic(call.call_id)

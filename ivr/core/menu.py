@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ivr.core.dialplan import MAX_STEPS, Plan, Target
+from ivr.core.dialplan import MAX_STEPS, Led, Plan, Target
 
 
-def answer(plan: Plan, menu: str, tries: int, key: str) -> tuple[Target, str]:
-    """Where a key, or silence (""), leads from a menu that has been asked `tries` times, and why in words.
+def answer(plan: Plan, menu: str, tries: int, key: str, at: float) -> Led:
+    """Where a key, or silence (""), leads at `at` from a menu that has been asked `tries` times, and why in words.
 
     A `repeat` that is used up leads to the default queue: nobody is asked for ever.
     """
@@ -17,16 +17,17 @@ def answer(plan: Plan, menu: str, tries: int, key: str) -> tuple[Target, str]:
         target, why = table.wrong_key, f"wrong key {key}"
     else:
         target, why = table.no_input, "silence"
-    if target.repeat and tries >= table.tries:
-        return Target(queue=plan.default_queue), f"{why}, asked {tries} times"
-    return target, why
+    led = plan.through(target, why, at)
+    if led.target.repeat and tries >= table.tries:
+        return Led(Target(queue=plan.default_queue(at)), f"{led.why}, asked {tries} times", led.doors)
+    return led
 
 
-def bounded(plan: Plan, target: Target, why: str, steps: int) -> tuple[Target, str]:
-    """The target, or the default queue when this call has heard enough."""
-    if target.queue is None and steps >= MAX_STEPS:
-        return Target(queue=plan.default_queue), f"{why}, {steps} prompts heard"
-    return target, why
+def bounded(plan: Plan, led: Led, steps: int, at: float) -> Led:
+    """The same, or the default queue when this call has heard enough."""
+    if led.target.queue is None and steps >= MAX_STEPS:
+        return Led(Target(queue=plan.default_queue(at)), f"{led.why}, {steps} prompts heard", led.doors)
+    return led
 
 
 def heard_in(plan: Plan, prompts: tuple[str, ...], elapsed_s: float) -> frozenset[str]:

@@ -27,11 +27,15 @@ class Queued:
 
 
 class Trial:
-    """Walks a plan: `step(key)` gives what happens next. `key` is "" for silence, and ignored on the first step."""
+    """Walks a plan: `step(key)` gives what happens next. `key` is "" for silence, and ignored on the first step.
 
-    def __init__(self, plan: Plan, ani: str, dnis: str) -> None:
+    The whole call takes place at `at`, in seconds since the epoch. `led` tells how it came to where it is.
+    """
+
+    def __init__(self, plan: Plan, ani: str, dnis: str, at: float) -> None:
+        self.led = plan.entry(ani, dnis, at)
         self._plan = plan
-        self._target, self._why = plan.entry(ani, dnis)
+        self._at = at
         self._menu = ""
         self._tries = 0
         self._steps = 0
@@ -40,12 +44,13 @@ class Trial:
         """What happens after the key."""
         plan = self._plan
         if self._menu:
-            self._target, self._why = menu.answer(plan, self._menu, self._tries, key)
-        target, why = menu.bounded(plan, self._target, self._why, self._steps)
+            self.led = menu.answer(plan, self._menu, self._tries, key, self._at)
+        self.led = menu.bounded(plan, self.led, self._steps, self._at)
+        target = self.led.target
         if target.queue is not None:
             if target.say:
                 yield Heard(target.say, asks=False)
-            yield Queued(target.queue, target.mark, why)
+            yield Queued(target.queue, target.mark, self.led.why)
             return
         name = self._menu if target.repeat else str(target.menu)
         self._tries = self._tries + 1 if name == self._menu else 1

@@ -6,6 +6,7 @@ const READINGS: readonly (readonly [RegExp, string])[] = [
   [/^number (.+)$/, "拨打号码 $1"],
   [/^caller (.+)$/, "来电号码在名单 $1 中"],
   [/^default$/, "默认去向"],
+  [/^(\S+) closed: (.+)$/, "$1 不在开放时间（$2）"],
   [/^asked (\d+) times$/, "已询问 $1 次"],
   [/^(\d+) prompts heard$/, "已播放 $1 段语音"],
   [/^place (\d+) in the line$/, "排队第 $1 位"],

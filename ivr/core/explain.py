@@ -1,0 +1,63 @@
+"""What would happen to a caller at a certain moment, and why: told in Chinese, step by step."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from ivr.core.dialplan import Plan
+from ivr.core.hours import day_name
+from ivr.core.trial import Heard, Queued, Trial
+
+_READINGS = (
+    (r"number (.+)", r"拨打的号码 \1 在 city.toml 中列出"),
+    (r"caller (.+)", r"来电号码在名单 \1 中"),
+    (r"default", "拨打的号码没有列出，走默认去向 default"),
+    (r"key (.+)", r"按键 \1"),
+    (r"wrong key (.+)", r"按了无效键 \1"),
+    (r"silence", "未按键"),
+    (r"asked (\d+) times", r"已询问 \1 次，转默认队列"),
+    (r"(\d+) prompts heard", r"已播放 \1 段语音，转默认队列"),
+)
+
+
+def explain(plan: Plan, texts: Mapping[str, str], ani: str, dnis: str, at: float, keys: str = "") -> Iterator[str]:
+    """The call's way to its queue, line by line. `texts`: what each prompt says; after `keys` the caller is silent."""
+    moment = datetime.fromtimestamp(at, ZoneInfo(plan.city.timezone))
+    yield f"{moment:%Y-%m-%d %H:%M} {day_name(moment)}（{plan.city.timezone}），{ani or '匿名号码'} 拨打 {dnis}"
+    trial, presses, number = Trial(plan, ani, dnis, at), iter(keys), 1
+    happened = list(trial.step())
+    while True:
+        yield f"{number}. {_reading(trial.led.why)}"
+        for door in trial.led.doors:
+            yield f"   时段 {door.hours}：{'开放' if door.is_open else '不开放'}（{door.reason}）"
+        for event in happened:
+            yield from _lines(plan, texts, event)
+        if isinstance(happened[-1], Queued):
+            return
+        happened, number = list(trial.step(next(presses, ""))), number + 1
+
+
+def _lines(plan: Plan, texts: Mapping[str, str], event: Heard | Queued) -> Iterator[str]:
+    if isinstance(event, Heard):
+        yield f"   播放：{''.join(texts.get(name, name) for name in event.prompts)}"
+        return
+    queue = plan.queues.queue[event.queue]
+    mark = f"，标记 {event.mark}" if event.mark else ""
+    yield f"   进入队列：{queue.name}（{event.queue}），优先级 {queue.priority}{mark}"
+
+
+def _reading(why: str) -> str:
+    """The core's short English reasons in Chinese, without the hours, which have lines of their own."""
+    parts = [part for part in why.split(", ") if " closed: " not in part]
+    return "；".join(_part(part) for part in parts)
+
+
+def _part(part: str) -> str:
+    for form, chinese in _READINGS:
+        found = re.fullmatch(form, part)
+        if found:
+            return found.expand(chinese)
+    return part
