@@ -1,7 +1,7 @@
 """The matcher for a large hotline: the pairs of `routing.match`, kept up to date instead of sorted anew.
 
-`routing.match` says what is right; this gives the same pair, with the same reasons, at a cost that grows with the number
-of skills and hardly with callers and agents (tests/core/test_line.py holds the two against each other).
+`routing.match` says what is right; this gives the same pair, with the same reasons, at a cost that grows with the
+number of skills and hardly with callers and agents (tests/core/test_line.py holds the two against each other).
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from ivr.core.demand import DAY_S
 
 HOUR_S = 3600.0
 
-SHIFTS = ((0.10, 0, 8), (0.40, 8, 16), (0.25, 10, 18), (0.25, 16, 24))
+SHIFTS = ((0.08, 0, 8), (0.15, 7, 15), (0.21, 8, 16), (0.22, 9, 17), (0.19, 13, 21), (0.15, 16, 24))
 """Share of the agents, first and last hour: the roster when none is given. An assumption that fits `demand.CURVE`."""
 
 

@@ -1,6 +1,6 @@
 """A day of calls on paper: the hotline's own matcher, a list of callers, a roster, and no clock.
 
-Nothing here is random: whatever is drawn is in the callers. So two runs with the same callers differ by the roster only.
+Nothing here is random: whatever is drawn is in the callers. Two runs with the same callers differ by the roster only.
 An agent answers as soon as the matcher chooses them: the seconds that a telephone rings are not simulated.
 """
 
