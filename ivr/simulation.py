@@ -113,7 +113,8 @@ def read_roster(path: Path) -> list[Shift]:
             raise SimulationError(f"{where}: agents must be a whole number, not {row['agents']!r}.")
         begins_s, ends_s = _time_of_day_s(row["from"], where), _time_of_day_s(row["to"], where)
         skills = tuple(row["skills"].split())
-        found += (Shift(f"A{len(found) + n:05}", skills, begins_s, ends_s) for n in range(int(row["agents"])))
+        numbers = range(len(found), len(found) + int(row["agents"]))
+        found += (Shift(f"A{n:05}", skills, begins_s, ends_s) for n in numbers)
     return found
 
 

@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 DAY_S = 86400.0
 
@@ -37,8 +38,7 @@ class Handling:
     talk: Talk = Talk.LOG_NORMAL
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """One call of the day. `at_s`: seconds since the midnight with which the day begins."""
 
     at_s: float

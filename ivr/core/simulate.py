@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from enum import IntEnum
 from heapq import heapify, heappop, heappush
 
 from ivr.core.demand import DAY_S, Caller
@@ -68,14 +67,8 @@ def total(parts: Sequence[Figures]) -> Figures:
     return Figures(**{**sums, "longest_s": max((part.longest_s for part in parts), default=0.0)})
 
 
-class _Kind(IntEnum):
-    """What is due. At the same moment agents come before callers, and nobody gives up who could be answered."""
-
-    READY = 0
-    BEGINS = 1
-    ENDS = 2
-    ARRIVES = 3
-    GIVES_UP = 4
+_READY, _BEGINS, _ENDS, _ARRIVES, _GIVES_UP = range(5)
+"""What is due. At the same moment agents come before callers, and nobody gives up who could be answered."""
 
 
 def run(callers: Sequence[Caller], roster: Sequence[Shift], queues: Mapping[str, Queue]) -> list[Figures]:
@@ -90,14 +83,14 @@ def days_of(callers: Sequence[Caller]) -> int:
 
 class _Run:
     def __init__(self, callers: Sequence[Caller], roster: Sequence[Shift], queues: Mapping[str, Queue]) -> None:
-        self.callers = callers
+        self.callers = sorted(callers, key=lambda caller: caller.at_s)
         self.roster = roster
         self.line = Line(queues)
         self.shift_of = {shift.agent_id: n for n, shift in enumerate(roster)}
         self.intervals = [Figures() for _ in range(days_of(callers) * int(DAY_S / INTERVAL_S))]
-        self.due: list[tuple[float, int, int]] = [(c.at_s, _Kind.ARRIVES, n) for n, c in enumerate(callers)]
+        self.due: list[tuple[float, int, int]] = [(c.at_s, _ARRIVES, n) for n, c in enumerate(self.callers[:1])]
         for n, shift in enumerate(roster):
-            self.due += (shift.begins_s, _Kind.BEGINS, n), (shift.ends_s, _Kind.ENDS, n)
+            self.due += (shift.begins_s, _BEGINS, n), (shift.ends_s, _ENDS, n)
             self._spread(shift.begins_s, shift.ends_s, "staffed_s")
         heapify(self.due)
 
@@ -105,12 +98,12 @@ class _Run:
         due, line = self.due, self.line
         while due:
             now, kind, n = heappop(due)
-            if kind == _Kind.ARRIVES:
+            if kind == _ARRIVES:
                 self._arrives(n, now)
-            elif kind == _Kind.GIVES_UP:
+            elif kind == _GIVES_UP:
                 if line.leave(f"{n:08}"):
                     self._gives_up(n)
-            elif kind == _Kind.ENDS:
+            elif kind == _ENDS:
                 line.busy(self.roster[n].agent_id)
             elif now < self.roster[n].ends_s:
                 line.free(self.roster[n].agent_id, self.roster[n].skills, now)
@@ -119,11 +112,13 @@ class _Run:
 
     def _arrives(self, n: int, now: float) -> None:
         caller = self.callers[n]
+        if n + 1 < len(self.callers):
+            heappush(self.due, (self.callers[n + 1].at_s, _ARRIVES, n + 1))
         self._of(caller).offered += 1
         self.line.join(f"{n:08}", caller.queue, now)
         self._match(now)
         if caller.patience_s < math.inf:
-            heappush(self.due, (now + caller.patience_s, _Kind.GIVES_UP, n))
+            heappush(self.due, (now + caller.patience_s, _GIVES_UP, n))
 
     def _match(self, now: float) -> None:
         while pair := self.line.first_pair():
@@ -143,7 +138,7 @@ class _Run:
         ready = now + caller.talk_s + caller.wrap_up_s
         self._spread(now, ready, "busy_s")
         self._spread(self.roster[n].ends_s, ready, "staffed_s")
-        heappush(self.due, (ready, _Kind.READY, n))
+        heappush(self.due, (ready, _READY, n))
 
     def _gives_up(self, n: int) -> None:
         caller = self.callers[n]
