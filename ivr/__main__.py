@@ -14,11 +14,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from ivr import accounts, app, archive, config, doctor, plans
+from ivr import accounts, app, archive, config, doctor, plans, simulation, simulation_table
 from ivr.adapters import models, prompts, sound_card
 from ivr.adapters.web.openapi import openapi as describe
 from ivr.config import Config
 from ivr.core import draw, hours
+from ivr.core.demand import Handling
 from ivr.core.errors import HotlineError
 from ivr.core.explain import explain
 from ivr.core.trial import Heard, Queued, Trial
@@ -144,6 +145,33 @@ def draw_plan(file: ConfigFile = CONFIG) -> None:
     settings, root = _load(file)
     texts = {name: prompt.text for name, prompt in prompts.load(root / "prompts" / settings.city.language).items()}
     print(draw.mermaid(plans.load(root, settings.city.language), texts), end="")  # noqa: T201
+
+
+@cli.command()
+def simulate(
+    file: ConfigFile = CONFIG,
+    calls: Annotated[int | None, typer.Option(min=1, help="Calls of one day, spread by an hourly curve.")] = None,
+    arrivals: Annotated[Path | None, typer.Option(help="CSV instead: at (seconds or ISO time), queue.")] = None,
+    agents: Annotated[int | None, typer.Option(min=1, help="Agents of one day, spread over usual shifts.")] = None,
+    roster: Annotated[Path | None, typer.Option(help="CSV instead: agents, skills, from, to.")] = None,
+    talk: Annotated[float, typer.Option(min=1, help="Mean talk time in seconds.")] = 180,
+    wrap_up: Annotated[float, typer.Option(min=0, help="Wrap-up in seconds.")] = 30,
+    patience: Annotated[float | None, typer.Option(min=1, help="Mean patience in seconds; else endless.")] = None,
+    share: Annotated[list[str] | None, typer.Option(help="Share of a queue in --calls, as enterprise=8.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same day.")] = 1,
+    csv: Annotated[Path | None, typer.Option(help="Write the half hours to this file, too.")] = None,
+) -> None:
+    """Simulate a day with the hotline's own matcher: service level, waits, and what one more agent would change."""
+    settings, root = _load(file)
+    plan = plans.load(root, settings.city.language)
+    handling = Handling(talk, wrap_up, patience)
+    day = simulation.Day(calls, arrivals, agents, roster, simulation.shares(share or [], plan), handling, seed)
+    result = simulation.simulate(day, plan)
+    out.print(simulation_table.table(result), soft_wrap=False)
+    for line in simulation_table.summary(result):
+        out.print(line)
+    if csv:
+        simulation_table.write_csv(result, csv)
 
 
 @cli.command(name="doctor")

@@ -12,6 +12,7 @@ HotlineError
 ├── SpeechError          model missing or broken, recogniser died: worth another try later
 │   └── RecordingRefused  this recording will never be transcribed
 ├── StoreError           the database
+├── SimulationError      what `ivr simulate` was given: arrivals, roster, options
 └── WebError             the web server: address in use
 """
 
@@ -66,6 +67,10 @@ class RecordingRefused(SpeechError):
 
 
 class StoreError(HotlineError):
+    pass
+
+
+class SimulationError(HotlineError):
     pass
 
 

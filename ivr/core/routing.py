@@ -39,13 +39,18 @@ def match(calls: Iterable[Call], agents: Iterable[Agent], queues: Mapping[str, Q
             continue
         agent = able[0]
         free.remove(agent)
-        why = (
-            f"place {place} in the line, priority {queue.priority}, waited {call.wait_s(now) or 0:.0f} s",
-            f"skill {queue.skill}: {len(able)} free",
-            f"longest idle, {max(0.0, now - agent.idle_since):.0f} s",
-        )
+        why = reasons(place, queue, call.wait_s(now) or 0, len(able), now - agent.idle_since)
         pairs.append(Match(call.call_id, agent.agent_id, why))
     return pairs
+
+
+def reasons(place: int, queue: Queue, waited_s: float, able: int, idle_s: float) -> tuple[str, ...]:
+    """Why this call goes to this agent; `able` agents with the skill were free."""
+    return (
+        f"place {place} in the line, priority {queue.priority}, waited {max(0.0, waited_s):.0f} s",
+        f"skill {queue.skill}: {able} free",
+        f"longest idle, {max(0.0, idle_s):.0f} s",
+    )
 
 
 def ahead_of(call: Call, calls: Iterable[Call], queues: Mapping[str, Queue]) -> int:
