@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import random
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
@@ -52,7 +53,7 @@ def simulate(day: Day, plan: Plan) -> Result:
 
 
 def shares(words: Sequence[str], plan: Plan) -> dict[str, float]:
-    """`["enterprise=8"]` as parts of one; what is left of 100 goes to the queue that silence leads to."""
+    """`["enterprise=8"]` as parts of one; what is left of 100 goes to the queue that silence leads to now."""
     found: dict[str, float] = {}
     for word in words:
         queue, _, percent = word.partition("=")
@@ -64,7 +65,8 @@ def shares(words: Sequence[str], plan: Plan) -> dict[str, float]:
     rest = 1 - sum(found.values())
     if rest < 0:
         raise SimulationError("--share: together these are more than 100 percent.")
-    found[plan.default_queue] = found.get(plan.default_queue, 0.0) + rest
+    default = plan.default_queue(time.time())
+    found[default] = found.get(default, 0.0) + rest
     return found
 
 
