@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import csv
 import random
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 from pathlib import Path
 
 from ivr.core import demand
@@ -65,7 +64,7 @@ def shares(words: Sequence[str], plan: Plan) -> dict[str, float]:
     rest = 1 - sum(found.values())
     if rest < 0:
         raise SimulationError("--share: together these are more than 100 percent.")
-    default = plan.default_queue(time.time())
+    default = plan.default_queue(datetime.now(UTC).timestamp())
     found[default] = found.get(default, 0.0) + rest
     return found
 
