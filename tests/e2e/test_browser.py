@@ -25,7 +25,7 @@ pytestmark = [
 
 
 WORSE_AT_MOST = 0.15
-"""The goal is 0.05. Measured on quiet moments: 0.04 to 0.08, of which Opus alone costs 0.01 to 0.03; docs/figures.md."""
+"""The goal is 0.05. Measured in quiet moments: 0.04 to 0.08; Opus alone costs 0.01 to 0.03. See docs/figures.md."""
 
 
 def microphone(folder: Path, name: str, sound: bytes) -> Path:
