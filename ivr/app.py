@@ -73,6 +73,7 @@ class Hotline:
         self.secrets = secrets
         self._link_up = asyncio.Event()
         self._changed = asyncio.Event()
+        self._surveyed = False
         self.asked_to_stop = False
         self.root = root
         self.plan_problem = ""
@@ -144,6 +145,7 @@ class Hotline:
 
     def _link(self, up: bool) -> None:
         log.info("ami.link", up=up)
+        self._surveyed = False
         if up:
             self._link_up.set()
         self.web.publish()
@@ -158,7 +160,7 @@ class Hotline:
         problem = self.switchboard.problem or self.store.healthy()
         store = f"数据库写入失败，通话照常，记录稍后补写：{problem}" if problem else ""
         return [
-            _check("ami", self.ami.up, link),
+            _check("ami", self.ami.up and self._surveyed, link),
             _check("store", not store, store),
             _check("plan", not self.plan_problem, f"新的菜单有错，仍用原来的：{self.plan_problem}", needed=False),
             _check("recogniser", speech.name in ("ready", "starting"), _SPEECH.get(speech.name, ""), needed=False),
@@ -188,7 +190,9 @@ class Hotline:
             await self._link_up.wait()
             self._link_up.clear()
             try:
+                await beat(self.ami)
                 await self.channels.survey()
+                self._surveyed = True
             except AmiError as error:
                 # A link that broke meanwhile comes back, and with it the next survey.
                 log.warning("survey.failed", sentence=str(error))

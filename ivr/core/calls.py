@@ -142,8 +142,10 @@ def outcome_of(call: Call) -> Outcome:
     return Outcome.LEFT_IN_MENU if call.queued_at is None else Outcome.ABANDONED
 
 
-def begin(event: ev.CallArrived | ev.CallFound) -> Call:
-    """A call that was not known before."""
+def begin(event: ev.CallArrived | ev.CallFound | ev.CallFellBack) -> Call:
+    """A call that was not known before. One that fell back before it was announced is booked without its numbers."""
+    if isinstance(event, ev.CallFellBack):
+        return Call(event.call_id, "", "", "", 8000, event.at, stage=Stage.FALLBACK)
     rate = event.rate if isinstance(event, ev.CallArrived) else 8000
     call = Call(event.call_id, event.channel, event.ani, event.dnis, rate, event.at)
     return _found(call, event) if isinstance(event, ev.CallFound) else call

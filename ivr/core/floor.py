@@ -117,7 +117,7 @@ class Floor:
         call_id: str = event.call_id  # type: ignore[union-attr]
         before = self.calls.get(call_id)
         if before is None:
-            if not isinstance(event, ev.CallArrived | ev.CallFound):
+            if not isinstance(event, ev.CallArrived | ev.CallFound | ev.CallFellBack):
                 return False
             self._plans[call_id] = self.plan
             self._set_call(call_states.begin(event))

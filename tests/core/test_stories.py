@@ -96,3 +96,10 @@ def test_who_waited_in_a_queue_that_is_gone_waits_in_the_default_one() -> None:
     world.tell(ev.AgentSignedIn(world.now, "8002"))
     world.tell(ev.AgentPressedReady(world.now, "8002"))
     assert world.floor.calls[call_id].stage is Stage.RINGING
+
+
+def test_a_call_that_fell_back_unannounced_is_in_the_books() -> None:
+    world = World(Random(1))
+    world.tell(ev.CallFellBack(world.now, "1700000000.9"))
+    world.tell(ev.CallerHungUp(world.now + 60, "1700000000.9"))
+    assert world.floor.calls["1700000000.9"].outcome is Outcome.FELL_BACK
