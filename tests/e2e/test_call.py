@@ -79,7 +79,7 @@ async def test_key_2_leads_to_the_enterprise_desk(tmp_path: Path, info: bool) ->
             hertz, loudness = tone_of(path)
             assert hertz == pytest.approx(CALLER_HZ if leg["leg"] == "caller" else AGENT_HZ, abs=4), leg
             assert loudness > -30
-            assert leg["duration_s"] == pytest.approx(call["talk_s"], abs=1)
+            assert leg["duration_s"] == pytest.approx(call["talk_s"], abs=0.5)
         code, said = await up.cli("check", "--deep")
         assert code == 0, said
 
