@@ -28,8 +28,11 @@ export interface PhoneState {
   lastEnd: string;
 }
 
-/** No automatic gain: it drives speech to the limit, where the recording clips and the recogniser hears worse. */
-const MICROPHONE = { echoCancellation: true, noiseSuppression: true, autoGainControl: false };
+/**
+ * No automatic gain: it drives speech to the limit, where the recording clips. No noise suppression: it reshapes speech,
+ * and the recogniser hears worse (docs/figures.md); against a loud room a headset's own microphone is what helps.
+ */
+const MICROPHONE = { echoCancellation: true, noiseSuppression: false, autoGainControl: false };
 const MEDIA = { mediaConstraints: { audio: MICROPHONE, video: false }, pcConfig: { iceServers: [] } };
 /** After the first candidate, how long to wait for better ones before the description is sent. */
 const ICE_GRACE_MS = 60;
