@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ivr.core.dialplan import Plan, Target
+from ivr.core.dialplan import Plan
+from ivr.core.targets import Target
 
 
 def mermaid(plan: Plan, texts: dict[str, str]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping
 
-from ivr.core.dialplan import Queue
+from ivr.core.queues import Queue
 from ivr.core.routing import Match, reasons
 
 _CallKey = tuple[int, float, str]

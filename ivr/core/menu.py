@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ivr.core.dialplan import MAX_STEPS, Led, Plan, Target
+from ivr.core.dialplan import MAX_STEPS, Led, Plan
+from ivr.core.targets import Target
 
 
 def answer(plan: Plan, menu: str, tries: int, key: str, at: float) -> Led:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ivr.core.agents import Agent
 from ivr.core.calls import Call
-from ivr.core.dialplan import Queue
+from ivr.core.queues import Queue
 
 
 @dataclass(frozen=True, slots=True)

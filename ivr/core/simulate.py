@@ -12,8 +12,8 @@ from dataclasses import dataclass, fields
 from heapq import heapify, heappop, heappush
 
 from ivr.core.demand import DAY_S, Caller
-from ivr.core.dialplan import Queue
 from ivr.core.line import Line
+from ivr.core.queues import Queue
 from ivr.core.roster import Shift
 
 INTERVAL_S = 1800.0

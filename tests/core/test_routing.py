@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from ivr.core import routing
 from ivr.core.agents import Agent, Profile, Status
 from ivr.core.calls import Call, Stage
-from ivr.core.dialplan import Queue
+from ivr.core.queues import Queue
 
 QUEUES = {
     "general": Queue(name="综合席", skill="general"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ivr.core import demand, erlang, roster, simulate
 from ivr.core.demand import DAY_S, Caller, Handling, Talk
-from ivr.core.dialplan import Queue
+from ivr.core.queues import Queue
 from ivr.core.roster import Shift
 from ivr.core.simulate import total
 from tests.core.test_routing import QUEUES

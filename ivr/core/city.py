@@ -1,0 +1,57 @@
+"""What `city.toml` may hold: numbers, known callers, menus, open hours, the recording notice and the rating."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field
+
+from ivr.core.hours import Hours
+from ivr.core.targets import Gated, Key, Name, Table, Target
+
+
+class Caller(Target):
+    """Callers recognised by the number they call from."""
+
+    name: Name
+    numbers: tuple[str, ...] = Field(min_length=1)
+
+
+class Menu(Gated):
+    prompt: tuple[Name, ...] = Field(min_length=1)
+    wait_s: Annotated[float, Field(ge=0, le=10)] = 3
+    tries: Annotated[int, Field(ge=1, le=3)] = 1
+    key: dict[Key, Target] = Field(default_factory=dict)
+    no_input: Target
+    wrong_key: Target
+
+
+class Recording(Table):
+    notice: Name
+
+
+class Rating(Table):
+    prompt: Name
+    keys: tuple[Key, ...] = ("1", "2", "3", "4", "5")
+    rated: Name
+    not_rated: Name
+
+
+def _timezone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, LookupError):
+        raise ValueError(f'{name!r} is no timezone; write as "Asia/Shanghai"') from None
+    return name
+
+
+class City(Table):
+    timezone: Annotated[str, AfterValidator(_timezone)] = "Asia/Shanghai"
+    default: Target
+    number: dict[str, Target] = Field(default_factory=dict)
+    caller: tuple[Caller, ...] = ()
+    menu: dict[Name, Menu] = Field(default_factory=dict)
+    hours: dict[Name, Hours] = Field(default_factory=dict)
+    recording: Recording
+    rating: Rating

@@ -1,0 +1,118 @@
+"""What is wrong with tables that are well-formed each: one sentence per mistake, naming the file and the key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ivr.core.city import City, Menu
+from ivr.core.numbers import national
+from ivr.core.queues import Queues
+from ivr.core.targets import Target
+
+
+def targets(city: City) -> Iterator[tuple[str, Target]]:
+    """Every target with the key it stands at."""
+    for where, written in _written(city):
+        target: Target | None = written
+        while target is not None:
+            yield where, target
+            where, target = f"{where}.closed", target.closed
+
+
+def _written(city: City) -> Iterator[tuple[str, Target]]:
+    yield "default", city.default
+    for number, target in city.number.items():
+        yield f"number.{number}", target
+    for caller in city.caller:
+        yield f"caller {caller.name!r}", caller
+    for name, menu in city.menu.items():
+        for key, target in menu.key.items():
+            yield f"menu.{name}.key.{key}", target
+        yield f"menu.{name}.no_input", menu.no_input
+        yield f"menu.{name}.wrong_key", menu.wrong_key
+        if menu.closed is not None:
+            yield f"menu.{name}.closed", menu.closed
+
+
+def mistakes(city: City, queues: Queues, prompts: Mapping[str, float]) -> Iterator[str]:
+    for where, target in targets(city):
+        if target.queue is not None and target.queue not in queues.queue:
+            yield f"city.toml: {where}: there is no queue {target.queue!r} in queues.toml."
+        if target.menu is not None and target.menu not in city.menu:
+            yield f"city.toml: {where}: there is no menu {target.menu!r}."
+        if target.hours is not None and target.hours not in city.hours:
+            yield f"city.toml: {where}: there are no hours {target.hours!r}."
+        if target.repeat and not (where.startswith("menu.") and where.split(".")[2] != "closed"):
+            yield f"city.toml: {where}: only a menu's answers can repeat."
+    for name, menu in city.menu.items():
+        if menu.hours is not None and menu.hours not in city.hours:
+            yield f"city.toml: menu.{name}: there are no hours {menu.hours!r}."
+    for where, name in _prompts(city, queues):
+        if name not in prompts:
+            yield f"{where}: there is no prompt {name!r} in prompts/."
+    yield from _circles(city)
+    yield from _callers(city)
+
+
+def _callers(city: City) -> Iterator[str]:
+    seen: dict[str, str] = {}
+    for caller in city.caller:
+        for number in caller.numbers:
+            digits = national(number)
+            if not digits:
+                yield f"city.toml: caller {caller.name!r}: {number!r} is not a telephone number."
+            elif digits in seen:
+                yield f"city.toml: caller {caller.name!r}: {number!r} is there already, for {seen[digits]!r}."
+            seen[digits] = caller.name
+
+
+def _prompts(city: City, queues: Queues) -> Iterator[tuple[str, str]]:
+    for where, target in targets(city):
+        for prompt in target.say:
+            yield f"city.toml: {where}.say", prompt
+    for name, menu in city.menu.items():
+        for prompt in menu.prompt:
+            yield f"city.toml: menu.{name}.prompt", prompt
+    yield "city.toml: recording.notice", city.recording.notice
+    yield "city.toml: rating.prompt", city.rating.prompt
+    yield "city.toml: rating.rated", city.rating.rated
+    yield "city.toml: rating.not_rated", city.rating.not_rated
+    announce = queues.announce
+    for n in range(announce.most + 2):
+        yield "queues.toml: announce", announce.prompt_for(n)
+    yield "queues.toml: announce.busy", announce.busy
+
+
+def _circles(city: City) -> Iterator[str]:
+    """Menus that a call might never leave, whatever the hour: each `hours` may be open or not."""
+    shut = {name: _menus(menu.closed) if menu.closed else set() for name, menu in city.menu.items()}
+    leaving = _ending(shut)
+    silent = _ending({name: shut[name] | _silence(menu) for name, menu in city.menu.items()})
+    for name in city.menu:
+        if name not in leaving:
+            yield f"city.toml: menu.{name}: closed leads in a circle."
+        elif name not in silent:
+            yield f"city.toml: menu.{name}: a silent caller never reaches a queue: no_input leads in a circle."
+
+
+def _ending(following: Mapping[str, set[str]]) -> set[str]:
+    """The menus from which every way ends."""
+    ending: set[str] = set()
+    while more := {name for name, menus in following.items() if name not in ending and menus <= ending}:
+        ending |= more
+    return ending
+
+
+def _silence(menu: Menu) -> set[str]:
+    """The menus that silence may lead to from here. "" stands for this menu, without an end."""
+    after = _menus(menu.no_input)
+    if "" in after:
+        # After `tries` questions silence leads on by the last answer a menu has: its wrong_key.
+        after = (after - {""}) | _menus(menu.wrong_key)
+    return after
+
+
+def _menus(target: Target) -> set[str]:
+    """The menus that a target may lead to, open or closed; "" is a repeat."""
+    own = {target.menu} if target.menu is not None else {""} if target.repeat else set()
+    return own | (_menus(target.closed) if target.closed is not None else set())

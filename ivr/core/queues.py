@@ -1,0 +1,36 @@
+"""What `queues.toml` may hold: the lines that callers wait in, and what they hear there."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ivr.core.targets import Name, Table
+
+
+class Queue(Table):
+    name: str
+    skill: Name
+    priority: Annotated[int, Field(ge=0, le=100)] = 0
+
+
+class Announce(Table):
+    next: Name
+    ahead: str
+    most: Annotated[int, Field(ge=1, le=99)]
+    many: Name
+    every_s: Annotated[float, Field(ge=10, le=600)] = 30
+    busy: Name
+    busy_after_s: Annotated[float, Field(ge=10, le=3600)] = 60
+
+    def prompt_for(self, ahead: int) -> str:
+        """The prompt for a caller with so many others ahead."""
+        if ahead <= 0:
+            return self.next
+        return self.ahead.replace("{n}", str(ahead)) if ahead <= self.most else self.many
+
+
+class Queues(Table):
+    queue: dict[Name, Queue] = Field(min_length=1)
+    announce: Announce
