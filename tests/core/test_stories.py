@@ -31,7 +31,7 @@ def _check(world: World) -> None:
             assert call.ring and call.ring.agent_id == agent.agent_id, f"{agent.agent_id} is held by no call"
     held = Counter(c.ring.agent_id for c in floor.calls.values() if c.ring)
     assert all(n == 1 for n in held.values()), f"two calls for one agent: {held}"
-    for call in floor.waiting():
+    for call in (call for call in floor.calls.values() if call.stage is Stage.WAITING):
         skill = world.plan.queues.queue[call.queue].skill
         able = [a for a in floor.agents.values() if a.free and skill in a.profile.skills]
         assert not able, f"{call.call_id} waits while {able[0].agent_id} is free"

@@ -1,0 +1,37 @@
+"""The lease: how long the dialplan leaves a citizen with us before the static queue takes the call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ivr.core import actions as do
+from ivr.core.actions import Action
+from ivr.core.calls import Call, Stage
+
+if TYPE_CHECKING:
+    from ivr.core.floor import Floor
+
+LEASED = frozenset({Stage.MENU, Stage.WAITING, Stage.RATING})
+"""Stages in which the channel waits for our orders. While it rings or talks the dialplan has lifted the lease."""
+
+SILENT_S = 5
+"""The lease while a prompt is played: without a controller, silence follows it, and nobody should hear more of that."""
+
+
+def renew(floor: Floor, call: Call, now: float) -> Iterator[Action]:
+    """The call is ours for another while."""
+    floor.leased_at[call.call_id] = now
+    yield do.RenewLease(call.call_id, seconds(floor, call))
+
+
+def renew_due(floor: Floor, call: Call, now: float) -> Iterator[Action]:
+    """The same, when a third of the lease has gone by."""
+    if call.stage in LEASED and now - floor.leased_at.get(call.call_id, 0.0) >= seconds(floor, call) / 3:
+        yield from renew(floor, call, now)
+
+
+def seconds(floor: Floor, call: Call) -> int:
+    """How long the lease is, by what the citizen would be left with."""
+    silent = call.stage in (Stage.MENU, Stage.RATING) or (call.stage is Stage.WAITING and bool(call.step))
+    return SILENT_S if silent else floor.rules.lease_s

@@ -1,0 +1,25 @@
+"""Prompts and questions: each one that a call hears is a step with a name of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ivr.core import actions as do
+from ivr.core import events as ev
+from ivr.core.actions import Action
+from ivr.core.calls import Call
+from ivr.core.events import Event
+
+
+def ask(call: Call, at: float, name: str, prompts: tuple[str, ...], wait_s: float) -> Iterator[Event | Action]:
+    """Play the prompts and take one key."""
+    step = f"{call.call_id}:{call.steps + 1}"
+    yield ev.StepStarted(at, call.call_id, step, name, prompts)
+    yield do.Ask(call.call_id, step, prompts, wait_s)
+
+
+def say(call: Call, at: float, name: str, prompts: tuple[str, ...]) -> Iterator[Event | Action]:
+    """Play the prompts."""
+    step = f"{call.call_id}:{call.steps + 1}"
+    yield ev.StepStarted(at, call.call_id, step, name, prompts)
+    yield do.Say(call.call_id, step, prompts)

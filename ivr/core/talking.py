@@ -1,0 +1,73 @@
+"""An agent's telephone rings, two people talk, the citizen rates the talk, and the note is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ivr.core import actions as do
+from ivr.core import events as ev
+from ivr.core import leases, steps
+from ivr.core.actions import Action
+from ivr.core.calls import Call, outcome_of
+from ivr.core.events import Event
+
+if TYPE_CHECKING:
+    from ivr.core.floor import Floor
+
+
+def offered(floor: Floor, call: Call, event: ev.CallOffered) -> Iterator[Event | Action]:
+    """Ring the agent, after the notice that the call will be recorded."""
+    notice = floor.plan_of(call.call_id).city.recording.notice
+    if notice not in call.prompts_heard and not (call.step and notice in call.step_prompts):
+        yield from steps.say(call, event.at, "notice", (notice,))
+    # The lease is renewed before the ring, never after: the dialplan lifts it when the ring begins.
+    yield from leases.renew(floor, call, event.at)
+    yield do.RingAgent(call.call_id, event.ring_id, event.agent_id, floor.rules.ring_s, call.rate)
+
+
+def not_answered(floor: Floor, call: Call, event: ev.RingEnded) -> Iterator[Event | Action]:
+    """Set the agent aside; the caller stands where they stood."""
+    if event.reason != "cancelled":
+        yield ev.AgentSetAside(event.at, call.rings[-1].agent_id, event.reason)
+    yield from leases.renew(floor, call, event.at)
+
+
+def agent_hung_up(floor: Floor, call: Call, event: ev.AgentHungUp) -> Iterator[Event | Action]:
+    """Ask the citizen for a rating."""
+    yield from leases.renew(floor, call, event.at)
+    yield do.CloseRecording(call.call_id, event.ring_id)
+    rating = floor.plan_of(call.call_id).city.rating
+    yield from steps.ask(call, event.at, "rating", (rating.prompt,), floor.rules.rating_s)
+
+
+def rated(floor: Floor, call: Call, event: ev.StepEnded) -> Iterator[Event | Action]:
+    """Thank for the rating, or say goodbye; then hang up."""
+    if call.step_name != "rating":
+        yield do.HangUp(call.call_id)
+        return
+    rating = floor.plan_of(call.call_id).city.rating
+    given = rating.keys.index(event.key) + 1 if event.key in rating.keys else 0
+    yield ev.RatingGiven(event.at, call.call_id, given)
+    yield from steps.say(call, event.at, "farewell", (rating.rated if given else rating.not_rated,))
+
+
+def caller_hung_up(call: Call, event: ev.CallerHungUp) -> Iterator[Event | Action]:
+    """The story is over, in one outcome."""
+    if call.ring and call.ring.answered_at is not None:
+        yield do.CloseRecording(call.call_id, call.ring.ring_id)
+    yield ev.CallEnded(event.at, call.call_id, outcome_of(call))
+
+
+def close_recordings(call: Call) -> Iterator[Action]:
+    """See that the files of every conversation that is over are whole."""
+    for ring in call.rings:
+        if ring.answered_at is not None and ring.ended_at is not None and not ring.recorded:
+            yield do.CloseRecording(call.call_id, ring.ring_id)
+
+
+def note(call: Call) -> Iterator[Action]:
+    """Have the note written, once every conversation of an ended call is on disk."""
+    talks = [ring for ring in call.rings if ring.answered_at is not None]
+    if not call.live and talks and all(ring.recorded for ring in talks) and not call.note_written:
+        yield do.WriteNote(call.call_id)
