@@ -22,6 +22,7 @@ from ivr.core.agents import Agent, Profile, Status
 from ivr.core.calls import Call, Stage
 from ivr.core.dialplan import Plan
 from ivr.core.events import Event
+from ivr.core.line import Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class Floor:
         self.changed_calls: set[str] = set()
         self.changed_agents: set[str] = set()
         self.closing = False
+        self.line = Line(plan.queues.queue)
+        """Who waits and who is free: always what `calls` and `agents` say."""
         self._plans: dict[str, Plan] = {}
         self.leased_at: dict[str, float] = {}
 
@@ -170,7 +173,13 @@ class Floor:
         for call_id, call in list(self.calls.items()):
             if call.queue and call.queue not in plan.queues.queue:
                 self._plans[call_id] = plan
-                self._set_call(replace(call, queue=plan.default_queue(now)))
+                self.calls[call_id] = replace(call, queue=plan.default_queue(now))
+                self.changed_calls.add(call_id)
+        self.line = Line(plan.queues.queue)
+        for call in self.calls.values():
+            self._seat(call)
+        for agent in self.agents.values():
+            self._seat_agent(agent)
 
     # --- what follows ---
 
@@ -257,12 +266,28 @@ class Floor:
     def _set_call(self, call: Call) -> None:
         self.calls[call.call_id] = call
         self.changed_calls.add(call.call_id)
+        self._seat(call)
+
+    def _seat(self, call: Call) -> None:
+        # While a journal is replayed a call may wait in a queue that the plan has no more; `change_plan` follows.
+        if call.stage is Stage.WAITING and call.queued_at is not None and call.queue in self.plan.queues.queue:
+            self.line.join(call.call_id, call.queue, call.queued_at)
+        else:
+            self.line.leave(call.call_id)
 
     def _set_agent(self, agent: Agent) -> None:
         self.agents[agent.agent_id] = agent
         self.changed_agents.add(agent.agent_id)
+        self._seat_agent(agent)
+
+    def _seat_agent(self, agent: Agent) -> None:
+        if agent.free:
+            self.line.free(agent.agent_id, agent.profile.skills, agent.idle_since)
+        else:
+            self.line.busy(agent.agent_id)
 
     def _forget(self, call_id: str) -> None:
         del self.calls[call_id]
+        self.line.leave(call_id)
         self._plans.pop(call_id, None)
         self.leased_at.pop(call_id, None)

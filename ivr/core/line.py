@@ -32,8 +32,10 @@ class Line:
 
     def join(self, call_id: str, queue: str, queued_at: float) -> None:
         """A caller waits in a queue; one who waits already changes over to it."""
-        self.leave(call_id)
         key = (-self._queues[queue].priority, queued_at, call_id)
+        if self._waiting.get(call_id) == (queue, key):
+            return
+        self.leave(call_id)
         self._waiting[call_id] = queue, key
         insort(self._calls[self._queues[queue].skill], key)
 
@@ -86,3 +88,8 @@ class Line:
         asked = self._queues[queue]
         why = reasons(place, asked, now - key[1], len(self._free[asked.skill]), now - idle_since)
         return Match(*pair, why)
+
+    def ahead_of(self, call_id: str) -> int:
+        """How many callers who need the same skill are served before this one, who waits."""
+        queue, key = self._waiting[call_id]
+        return bisect_left(self._calls[self._queues[queue].skill], key)

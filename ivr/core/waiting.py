@@ -20,7 +20,8 @@ def joined(floor: Floor, call: Call, event: ev.CallQueued) -> Iterator[Event | A
     """Tell a caller who must wait their place; tell everybody what they must hear before the recording."""
     notice = floor.plan_of(call.call_id).city.recording.notice
     prompts = (*event.say, *(() if notice in call.prompts_heard else (notice,)))
-    if not any(m.call_id == call.call_id for m in _pairs(floor, event.at)):
+    pair = _next(floor, event.at)
+    if pair is None or pair.call_id != call.call_id:
         prompts = (*prompts, _place(floor, call))
         yield from steps.say(call, event.at, "announcement", prompts)
     elif event.say:
@@ -48,23 +49,15 @@ def announce_due(floor: Floor, call: Call, now: float) -> Iterator[Event | Actio
 
 def matches(floor: Floor, now: float) -> Iterator[Event]:
     """Offer calls to agents until nobody waits or nobody is free."""
-    while pairs := _pairs(floor, now):
-        pair = pairs[0]
-        call = floor.calls[pair.call_id]
-        ring_id = f"{call.call_id}/{len(call.rings) + 1}"
-        yield ev.CallOffered(now, call.call_id, ring_id, pair.agent_id, pair.why)
+    while pair := _next(floor, now):
+        ring_id = f"{pair.call_id}/{len(floor.calls[pair.call_id].rings) + 1}"
+        yield ev.CallOffered(now, pair.call_id, ring_id, pair.agent_id, pair.why)
 
 
-def _waiting(floor: Floor) -> list[Call]:
-    return [call for call in floor.calls.values() if call.stage is Stage.WAITING]
-
-
-def _pairs(floor: Floor, now: float) -> list[routing.Match]:
-    if floor.closing:
-        return []
-    return routing.match(_waiting(floor), floor.agents.values(), floor.plan.queues.queue, now)
+def _next(floor: Floor, now: float) -> routing.Match | None:
+    return None if floor.closing else floor.line.next_match(now)
 
 
 def _place(floor: Floor, call: Call) -> str:
     announce = floor.plan_of(call.call_id).queues.announce
-    return announce.prompt_for(routing.ahead_of(call, _waiting(floor), floor.plan.queues.queue))
+    return announce.prompt_for(floor.line.ahead_of(call.call_id))

@@ -7,11 +7,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.core import events as ev
+from ivr.core import routing
 from ivr.core.agents import Status
 from ivr.core.calls import Outcome, Stage
+from ivr.core.floor import Floor
+from ivr.core.line import Line
 from tests.core.world import World
 
 _BUSY = (Status.RESERVED, Status.TALKING)
+
+
+def _check_line(floor: Floor, now: float) -> None:
+    """The line is what calls and agents say: one filled from them is the same, and `routing` counts the same places."""
+    queues = floor.plan.queues.queue
+    waiting = [call for call in floor.calls.values() if call.stage is Stage.WAITING]
+    fresh = Line(queues)
+    for call in waiting:
+        fresh.join(call.call_id, call.queue, call.queued_at or 0.0)
+    for agent in floor.agents.values():
+        if agent.free:
+            fresh.free(agent.agent_id, agent.profile.skills, agent.idle_since)
+    assert vars(floor.line) == vars(fresh)
+    assert floor.line.next_match(now) is None and not routing.match(waiting, floor.agents.values(), queues, now)
+    for call in waiting:
+        assert floor.line.ahead_of(call.call_id) == routing.ahead_of(call, waiting, queues)
 
 
 def _check(world: World) -> None:
@@ -45,6 +64,7 @@ def test_every_story_ends_in_exactly_one_outcome(seed: int) -> None:
         world.step()
         world.tick()
         _check(world)
+        _check_line(world.floor, world.now)
     for call_id in list(world.lines):
         world.hang_up(call_id)
     arrived = [e.call_id for e in world.journal if isinstance(e, ev.CallArrived)]
