@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from ivr import accounts, app, archive, config, doctor, plans, simulation, simulation_table
+from ivr import accounts, app, archive, config, doctor, plans, register_commands, simulation, simulation_table
 from ivr.adapters import models, prompts, sound_card
 from ivr.adapters.web.openapi import openapi as describe
 from ivr.config import Config
@@ -22,6 +22,7 @@ from ivr.core import draw, hours
 from ivr.core.demand import Handling
 from ivr.core.errors import HotlineError
 from ivr.core.explain import explain
+from ivr.core.registers import DEPUTY, ELDERLY
 from ivr.core.trial import Heard, Queued, Trial
 
 cli = typer.Typer(
@@ -36,6 +37,8 @@ user_cli = typer.Typer(help="Accounts of the console.", no_args_is_help=True)
 cli.add_typer(models_cli, name="models")
 cli.add_typer(prompts_cli, name="prompts")
 cli.add_typer(user_cli, name="user")
+cli.add_typer(register_commands.group(DEPUTY, "deputies", "the register of deputies (人大代表)"), name="deputies")
+cli.add_typer(register_commands.group(ELDERLY, "elderly callers", "the register of elderly callers"), name="elderly")
 out = Console(highlight=False, soft_wrap=True)
 
 ConfigFile = Annotated[Path, typer.Option("--config", help="The configuration file.", envvar="IVR_CONFIG")]

@@ -12,6 +12,7 @@ HotlineError
 ├── SpeechError          model missing or broken, recogniser died: worth another try later
 │   └── RecordingRefused  this recording will never be transcribed
 ├── StoreError           the database
+├── RegisterError        a register of callers: the file it is imported from, its key
 ├── SimulationError      what `ivr simulate` was given: arrivals, roster, options
 └── WebError             the web server: address in use
 """
@@ -67,6 +68,10 @@ class RecordingRefused(SpeechError):
 
 
 class StoreError(HotlineError):
+    pass
+
+
+class RegisterError(HotlineError):
     pass
 
 

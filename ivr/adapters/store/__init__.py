@@ -7,6 +7,7 @@ async task ── call(call_id), timeline(call_id), … ──► reading thread
 
 from ivr.adapters.store.accounts import Accounts
 from ivr.adapters.store.records import Records
+from ivr.adapters.store.registers import Imported, Registers
 from ivr.adapters.store.tables import (
     Account,
     AgentRow,
@@ -20,7 +21,7 @@ from ivr.adapters.store.tables import (
 )
 
 
-class Store(Records, Accounts):
+class Store(Records, Accounts, Registers):
     """The whole database. `await Store.open(path)`, and `await store.close()` at the end."""
 
 
@@ -28,6 +29,7 @@ __all__ = [
     "Account",
     "AgentRow",
     "CallRow",
+    "Imported",
     "JournalRow",
     "NoteRow",
     "NoteState",

@@ -88,6 +88,20 @@ def first_tables(db: Database) -> None:
     _create(db, "api_tokens", {"token_hash": str, "name": str, "role": str, "created_at": float}, pk="token_hash")
 
 
+@MIGRATIONS()
+def registers_of_callers(db: Database) -> None:
+    """Deputies and other callers who are known by their telephone."""
+    _create(
+        db,
+        "register_entries",
+        {"entry_id": int, "register": str, "name": str, "level": str, "number_hash": str, "pin_hash": str},
+        pk="entry_id",
+    )
+    db.execute("create unique index register_numbers on register_entries (register, number_hash)")
+    db.execute("create unique index register_pins on register_entries (register, pin_hash) where pin_hash != ''")
+    _create(db, "register_changes", {"id": int, "at": float}, pk="id")
+
+
 def _create(
     db: Database, name: str, columns: dict[str, type], *, pk: str, nullable: frozenset[str] | set[str] = frozenset()
 ) -> None:
