@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from ivr.core import actions as do
 from ivr.core import dialplan
@@ -22,11 +24,24 @@ PROFILES = (
 )
 
 
-def shipped_plan() -> dialplan.Plan:
-    """The plan in dialplans/, with every prompt two seconds long."""
+def shipped_plan(changes: Mapping[str, Any] | None = None) -> dialplan.Plan:
+    """The plan in dialplans/, with every prompt two seconds long.
+
+    `changes` are laid over it: `{"city": {...}, "queues": {...}}`.
+    """
     tables = [tomllib.loads((REPO / "dialplans" / f"{name}.toml").read_text("utf-8")) for name in ("city", "queues")]
+    for table, name in zip(tables, ("city", "queues"), strict=True):
+        _lay(table, (changes or {}).get(name, {}))
     names = tomllib.loads((REPO / "prompts/zh/prompts.toml").read_text("utf-8"))
     return dialplan.parse(tables[0], tables[1], dict.fromkeys(_texts(names), 2.0))
+
+
+def _lay(table: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    for key, value in changes.items():
+        if isinstance(value, dict) and isinstance(table.get(key), dict):
+            _lay(table[key], value)
+        else:
+            table[key] = value
 
 
 def _texts(table: dict[str, object]) -> list[str]:
@@ -39,7 +54,9 @@ def _texts(table: dict[str, object]) -> list[str]:
 class Line:
     """One citizen's channel in Asterisk: the orders it has, and what it does."""
 
-    def __init__(self) -> None:
+    def __init__(self, ani: str = "", dnis: str = "12345") -> None:
+        self.ani = ani
+        self.dnis = dnis
         self.orders: list[do.Action] = []
         self.doing = "idle"
         self.ring: do.RingAgent | None = None
@@ -49,15 +66,22 @@ class Line:
 class World:
     """Channels, agents' telephones and time. `step` lets one thing happen."""
 
-    def __init__(self, dice: Random, plan: dialplan.Plan | None = None) -> None:
+    def __init__(
+        self,
+        dice: Random,
+        plan: dialplan.Plan | None = None,
+        profiles: Sequence[Profile] = PROFILES,
+        now: float = 1_700_000_000.0,
+    ) -> None:
         self.dice = dice
-        self.now = 1_700_000_000.0
+        self.now = now
         self.plan = plan or shipped_plan()
-        self.floor = Floor(self.plan, PROFILES, Rules())
+        self.profiles = profiles
+        self.floor = Floor(self.plan, profiles, Rules())
         self.lines: dict[str, Line] = {}
         self.journal: list[Event] = []
         self.calls_made = 0
-        for profile in PROFILES:
+        for profile in self.profiles:
             self.tell(ev.PhoneReached(self.now, profile.agent_id))
 
     def tell(self, event: Event) -> None:
@@ -99,7 +123,7 @@ class World:
     def arrive(self, ani: str = "13800138000", dnis: str = "12345") -> str:
         self.calls_made += 1
         call_id = f"{self.now:.0f}.{self.calls_made}"
-        self.lines[call_id] = Line()
+        self.lines[call_id] = Line(ani, dnis)
         self.tell(ev.CallArrived(self.now, call_id, f"PJSIP/local-{self.calls_made}", ani, dnis))
         return call_id
 
@@ -138,7 +162,7 @@ class World:
                 line.doing, line.ring = "ringing", order
 
     def press(self) -> None:
-        agent = self.dice.choice(PROFILES).agent_id
+        agent = self.dice.choice(self.profiles).agent_id
         kind = self.dice.choice(
             [ev.AgentSignedIn, ev.AgentPressedReady, ev.AgentPressedReady, ev.AgentPressedBreak, ev.AgentSignedOut]
         )
@@ -147,16 +171,15 @@ class World:
     def restart_controller(self) -> None:
         """kill -9, and a new controller that has only the journal, the saved agents and what Asterisk still carries."""
         saved = list(self.floor.agents.values())
-        self.floor = Floor(self.plan, PROFILES, Rules())
+        self.floor = Floor(self.plan, self.profiles, Rules())
         self.floor.restore(self.journal, saved, self.now)
         began = self.now
         self.now += 1
-        for profile in PROFILES:
+        for profile in self.profiles:
             self.tell(ev.PhoneReached(self.now, profile.agent_id))
         for call_id, line in list(self.lines.items()):
             line.orders = []
-            ring_id = line.ring.ring_id if line.ring else ""
-            self.tell(ev.CallFound(self.now, call_id, "PJSIP/x", line.doing, ani=ring_id[:0], dnis="12345"))
+            self.tell(ev.CallFound(self.now, call_id, "PJSIP/x", line.doing, ani=line.ani, dnis=line.dnis))
         self.tell(ev.CallsCounted(began, tuple(self.lines)))
 
     def step(self) -> None:

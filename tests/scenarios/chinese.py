@@ -1,0 +1,112 @@
+"""The words of a scenario, the same as on the console, and a story told in them."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from ivr.core import events as ev
+from ivr.core.agents import Status
+from ivr.core.calls import Outcome, Stage
+from ivr.core.dialplan import Plan
+from ivr.core.events import Event
+from ivr.core.explain import _reading
+from tests.core.world import REPO
+
+STAGES = {
+    Stage.MENU: "语音导航", Stage.WAITING: "排队中", Stage.RINGING: "振铃中", Stage.TALKING: "通话中",
+    Stage.RATING: "评价中", Stage.FALLBACK: "应急排队", Stage.ENDED: "已结束",
+}  # fmt: skip
+OUTCOMES = {
+    Outcome.ANSWERED: "已接通", Outcome.ABANDONED: "排队中放弃", Outcome.LEFT_IN_MENU: "导航中挂机",
+    Outcome.FELL_BACK: "转应急排队", Outcome.SHUT_DOWN: "系统停机",
+}  # fmt: skip
+STATUSES = {
+    Status.SIGNED_OUT: "未签入", Status.AWAY: "未就绪", Status.READY: "就绪", Status.RESERVED: "来电振铃",
+    Status.TALKING: "通话中", Status.WRAP_UP: "话后处理",
+}  # fmt: skip
+RATINGS = ("未评价", "非常满意", "满意", "一般", "不满意", "非常不满意")
+MARKS = {"enterprise": "政企通", "deputy": "人大代表"}
+_REASONS = {
+    "no_answer": "超时未接", "busy": "占线", "rejected": "坐席拒接", "unreachable": "电话不通", "cancelled": "已取消",
+}  # fmt: skip
+_PRESSED = {
+    ev.AgentSignedIn: "签入", ev.AgentSignedOut: "签出", ev.AgentPressedReady: "就绪", ev.AgentPressedBreak: "小休",
+    ev.WrapUpEnded: "话后处理到时，就绪", ev.CallDismissed: "系统停机",
+}  # fmt: skip
+
+
+def _flat(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value)
+        else:
+            yield name, value
+
+
+TEXTS = {
+    **dict(_flat(tomllib.loads((REPO / "prompts/zh/prompts.toml").read_text("utf-8")))),
+    "music": "（音乐）",
+}
+
+
+def spoken(prompts: Iterable[str]) -> str:
+    """What a caller hears, as it is spoken."""
+    return "".join(TEXTS.get(name, name) for name in prompts) or "（没有声音）"
+
+
+def story(journal: Iterable[Event], plan: Plan, names: Mapping[str, str], now: float) -> str:
+    """The events line by line, with the time of day and the caller's name."""
+    lines = []
+    for event in journal:
+        if told := _told(event, plan):
+            caller = names.get(getattr(event, "call_id", ""), "")
+            lines.append(f"  {_clock(event.at, plan)} {caller + ' ' if caller else ''}{told}")
+    return "\n".join(["经过：", *lines, f"  {_clock(now, plan)} 现在"])
+
+
+def _clock(at: float, plan: Plan) -> str:
+    return f"{datetime.fromtimestamp(at, ZoneInfo(plan.city.timezone)):%H:%M:%S.%f}"[:-5]
+
+
+def _told(event: Event, plan: Plan) -> str:
+    match event:
+        case ev.CallArrived():
+            return f"来电：{event.ani or '匿名'} 拨打 {event.dnis}"
+        case ev.StepStarted():
+            return f"播放：{spoken(event.prompts)}"
+        case ev.StepEnded():
+            return f"按键 {event.key}" if event.key else "播放失败" if event.failed else "播放完"
+        case ev.CallQueued():
+            return f"进入 {plan.queues.queue[event.queue].name}：{_reading(event.why)}"
+        case ev.CallOffered():
+            return f"派给 {event.agent_id}"
+        case ev.AgentAnswered():
+            return "坐席接听"
+        case ev.RingEnded():
+            return f"振铃结束：{_REASONS.get(event.reason, event.reason)}"
+        case ev.AgentHungUp():
+            return "坐席挂机"
+        case ev.CallerHungUp():
+            return "市民一侧结束"
+        case ev.CallFellBack():
+            return "转应急排队"
+        case ev.CallFound():
+            return f"控制程序找到这个电话：{event.doing}"
+        case ev.CallEnded():
+            return f"结束：{OUTCOMES.get(Outcome(event.outcome), event.outcome)}"
+        case ev.RatingGiven():
+            return f"评价：{RATINGS[event.rating]}"
+        case ev.AgentSetAside():
+            return f"{event.agent_id} 暂停派话：{_REASONS.get(event.reason, event.reason)}"
+        case ev.PhoneReached() | ev.PhoneLost():
+            return f"{event.phone} 话机{'在线' if isinstance(event, ev.PhoneReached) else '断线'}"
+        case ev.RecordingFinished() | ev.NoteWritten() | ev.CallsCounted():
+            return ""
+    if type(event) in _PRESSED:
+        return f"{getattr(event, 'agent_id', '')} {_PRESSED[type(event)]}"
+    fields = " ".join(str(value) for name, value in ev.to_row(event).items() if name not in ("at", "call_id") and value)
+    return f"{ev.kind(event)} {fields}"

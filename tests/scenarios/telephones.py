@@ -1,0 +1,176 @@
+"""The telephone world of a scenario: the same channels as in `tests/core/world.py`, ruled by a clock, not dice."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from random import Random
+
+from ivr.core import actions as do
+from ivr.core import events as ev
+from ivr.core.agents import Profile
+from ivr.core.dialplan import Plan
+from ivr.core.events import Event
+from tests.core.world import Line, World
+
+TICK_S = 0.5
+UNLED_S = 4
+"""How long the dialplan lets a new caller wait for the first order (dialplans/extensions.conf)."""
+
+
+class Telephones(World):
+    """Every order takes as long as it would in life; prompts last two seconds each."""
+
+    def __init__(self, plan: Plan, profiles: Sequence[Profile], now: float) -> None:
+        self.controlled = True
+        self.playing: dict[str, tuple[do.Ask | do.Say, float]] = {}
+        """What is being played to whom, and when it ends by itself."""
+        self.ring_ends: dict[str, float] = {}
+        self.cancelled: set[str] = set()
+        self.heard: dict[str, list[str]] = defaultdict(list)
+        """Prompts that began, by call; `music` among them."""
+        self.static_talks: dict[str, str] = {}
+        """Who talks to whom behind the static queue: agent → call."""
+        self.next_tick = now + TICK_S
+        super().__init__(Random(0), plan, profiles, now)
+
+    def tell(self, event: Event) -> None:
+        if self.controlled:
+            super().tell(event)
+        self._begin_orders()
+
+    def tick(self) -> None:
+        if self.controlled:
+            super().tick()
+        self._begin_orders()
+
+    def pass_time(self, seconds: float) -> None:
+        """Let this much time pass, and everything happen that it brings."""
+        until = self.now + seconds
+        while (due := self._next_due()) <= until:
+            self.now = max(self.now, due)
+            self._happen()
+        self.now = max(self.now, until)
+
+    def _next_due(self) -> float:
+        leases = [line.lease_until for line in self.lines.values() if line.doing == "idle"]
+        return min([self.next_tick, *(end for _, end in self.playing.values()), *self.ring_ends.values(), *leases])
+
+    def _happen(self) -> None:
+        for call_id, line in list(self.lines.items()):
+            if call_id in self.playing and self.playing[call_id][1] <= self.now:
+                order, _ = self.playing.pop(call_id)
+                self.tell(ev.StepEnded(self.now, call_id, order.step))
+            elif self.ring_ends.get(call_id, self.now + 1) <= self.now:
+                self.end_ring(call_id, "no_answer")
+            elif line.doing == "idle" and line.lease_until <= self.now:
+                self._fall_back(call_id)
+        if self.next_tick <= self.now:
+            self.next_tick += TICK_S
+            self.tick()
+
+    def _begin_orders(self) -> None:
+        for call_id, line in list(self.lines.items()):
+            while line.doing == "idle" and line.orders and call_id not in self.playing:
+                self._begin(call_id, line, line.orders.pop(0))
+
+    def _begin(self, call_id: str, line: Line, order: do.Action) -> None:
+        match order:
+            case do.Ask() | do.Say():
+                wait_s = order.wait_s if isinstance(order, do.Ask) else 0
+                seconds = sum(self.plan.durations[name] for name in order.prompts)
+                self.playing[call_id] = order, self.now + seconds + wait_s
+                self.heard[call_id] += order.prompts
+            case do.PlayMusic():
+                self.heard[call_id].append("music")
+            case do.RingAgent():
+                line.doing, line.ring = "ringing", order
+                self.ring_ends[call_id] = self.now + order.ring_s
+                if order.ring_id in self.cancelled:
+                    self.end_ring(call_id, "cancelled")
+
+    def _perform(self, action: do.Action) -> None:
+        if isinstance(action, do.CancelRing):
+            self.cancelled.add(action.ring_id)
+        super()._perform(action)
+
+    def _stop_ringing(self, call_id: str, line: Line, reason: str) -> None:
+        self.ring_ends.pop(call_id, None)
+        self.heard[call_id].append("music")  # StartMusicOnHold, by dialplans/extensions.conf
+        super()._stop_ringing(call_id, line, reason)
+
+    def _fall_back(self, call_id: str) -> None:
+        line = self.lines[call_id]
+        line.doing, line.orders = "fallback", []
+        self.playing.pop(call_id, None)
+        self.heard[call_id].append("system_fallback")
+        self.tell(ev.CallFellBack(self.now, call_id))
+
+    # --- what people do ---
+
+    def arrive(self, ani: str = "", dnis: str = "12345") -> str:
+        call_id = super().arrive(ani, dnis)
+        if not self.controlled:
+            self.lines[call_id].lease_until = self.now + UNLED_S
+        return call_id
+
+    def hang_up(self, call_id: str) -> None:
+        self.playing.pop(call_id, None)
+        self.ring_ends.pop(call_id, None)
+        super().hang_up(call_id)
+
+    def key(self, call_id: str, key: str) -> None:
+        """A key: it ends a question, and means nothing at any other time."""
+        order, _ = self.playing.get(call_id, (None, 0.0))
+        if isinstance(order, do.Ask):
+            del self.playing[call_id]
+            self.tell(ev.StepEnded(self.now, call_id, order.step, key))
+
+    def ringing(self, agent_id: str) -> str | None:
+        """The call that rings this agent's telephone."""
+        return next((c for c, line in self.lines.items() if line.doing == "ringing" and _phone(line) == agent_id), None)
+
+    def talking(self, agent_id: str) -> str | None:
+        return next((c for c, line in self.lines.items() if line.doing == "talking" and _phone(line) == agent_id), None)
+
+    def end_ring(self, call_id: str, reason: str) -> None:
+        self._stop_ringing(call_id, self.lines[call_id], reason)
+
+    def answer(self, agent_id: str) -> bool:
+        """False when the telephone does not ring."""
+        if call_id := self.ringing(agent_id):
+            line = self.lines[call_id]
+            assert line.ring
+            line.doing = "talking"
+            del self.ring_ends[call_id]
+            self.tell(ev.AgentAnswered(self.now, call_id, line.ring.ring_id))
+            return True
+        taken = self.static_talks.values()
+        queued = [c for c, line in self.lines.items() if line.doing == "fallback" and c not in taken]
+        if queued:
+            self.static_talks[agent_id] = queued[0]
+        return bool(queued)
+
+    def agent_hangs_up(self, agent_id: str) -> bool:
+        """False when the agent talks to nobody."""
+        if call_id := self.talking(agent_id):
+            self.advance(call_id)
+            return True
+        static = self.static_talks.pop(agent_id, "")
+        self.hang_up(static)
+        return bool(static)
+
+    def stop_controller(self) -> None:
+        self.controlled = False
+
+    def start_controller(self) -> None:
+        self.controlled = True
+        self.playing = {}
+        for line in self.lines.values():
+            line.orders = []
+        self.restart_controller()
+        self.next_tick = self.now + TICK_S
+
+
+def _phone(line: Line) -> str:
+    return line.ring.phone if line.ring else ""
