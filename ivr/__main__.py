@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from datetime import datetime
+import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -13,12 +14,14 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.table import Table
 
 from ivr import accounts, app, archive, config, doctor, plans, register_commands, simulation, simulation_table
 from ivr.adapters import models, prompts, sound_card
 from ivr.adapters.web.openapi import openapi as describe
 from ivr.config import Config
-from ivr.core import draw, hours
+from ivr.core import books_table, draw, hours
+from ivr.core.books import Books
 from ivr.core.demand import Handling
 from ivr.core.errors import HotlineError
 from ivr.core.explain import explain
@@ -54,7 +57,7 @@ def _load(path: Path) -> tuple[Config, Path]:
     return config.load(path), path.resolve().parent
 
 
-def _moment(text: str, timezone: str) -> datetime:
+def _moment(text: str, timezone: str, option: str = "--at") -> datetime:
     """The moment that a person wrote, or now."""
     zone = ZoneInfo(timezone)
     if not text:
@@ -65,7 +68,7 @@ def _moment(text: str, timezone: str) -> datetime:
     except (ValueError, OverflowError):
         moment = datetime.min.replace(tzinfo=zone)
     if moment.year < 1970:
-        raise HotlineError(f'--at: {text!r} is no time; write "2026-10-01 09:00".')
+        raise HotlineError(f'{option}: {text!r} is no time; write "2026-10-01 09:00".')
     return moment
 
 
@@ -79,9 +82,9 @@ def run(file: ConfigFile = CONFIG) -> None:
 @cli.command()
 def check(
     file: ConfigFile = CONFIG,
-    deep: Annotated[bool, typer.Option("--deep", help="Also read every recording and compare its hash.")] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Also read every recording, and balance all books.")] = False,
 ) -> None:
-    """Check config.toml, dialplans/ and prompts/, and that the database and the recordings agree."""
+    """Check config.toml, dialplans/ and prompts/, that database and recordings agree, and that the books balance."""
     settings, root = _load(file)
     plan = plans.load(root, settings.city.language)
     skills = {skill for agent in settings.agent for skill in agent.skills}
@@ -90,7 +93,7 @@ def check(
         for name, queue in plan.queues.queue.items()
         if queue.skill not in skills
     ]
-    problems += asyncio.run(archive.audit(settings, deep=deep))
+    problems += asyncio.run(archive.audit(settings, deep=deep, now=time.time()))
     for year in hours.unknown_years(plan.city.hours.values(), _moment("", plan.city.timezone)):
         out.print(
             f"city.toml: hours: the public holidays of {year} are not known: workdays are Monday to Friday there, save "
@@ -175,6 +178,36 @@ def simulate(
         out.print(line)
     if csv:
         simulation_table.write_csv(result, csv)
+
+
+@cli.command(name="books")
+def show_books(
+    file: ConfigFile = CONFIG,
+    since: Annotated[str, typer.Option("--from", help='First day or moment, as "2026-10-01"; default today.')] = "",
+    until: Annotated[str, typer.Option("--to", help="The day or moment after the last; default a day later.")] = "",
+    interval: Annotated[str, typer.Option(help="15, 30 or 60 minutes, or day.")] = "day",
+    queue: Annotated[str | None, typer.Option(help="Only this queue.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the table to this file, for Excel.")] = None,
+) -> None:
+    """The books: calls by interval and queue, every call with its one outcome."""
+    settings, root = _load(file)
+    plan = plans.load(root, settings.city.language)
+    zone = ZoneInfo(plan.city.timezone)
+    begin = _moment(since, plan.city.timezone, "--from")
+    if not since:
+        begin = begin.replace(hour=0, minute=0, second=0, microsecond=0)
+    end = _moment(until, plan.city.timezone, "--to") if until else begin + timedelta(days=1)
+    counted = Books(begin.timestamp(), end.timestamp(), interval, zone, settings.books.service_level_s, queue)
+    asyncio.run(archive.count(settings, counted))
+    names = {name: queue.name for name, queue in plan.queues.queue.items()}
+    if csv:
+        archive.write_csv(csv, books_table.to_csv(counted, names))
+    else:
+        columns = books_table.columns(counted, names)
+        table = Table(*(heading for heading, _ in columns))
+        for row in zip(*(cells for _, cells in columns), strict=True):
+            table.add_row(*row)
+        out.print(table, width=400, crop=False)
 
 
 @cli.command(name="doctor")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -31,6 +32,7 @@ from ivr.archive import DATABASE, Archive
 from ivr.config import Config
 from ivr.core.actions import Action, CloseRecording, WriteNote
 from ivr.core.agents import Agent, Profile
+from ivr.core.books import Books
 from ivr.core.calls import Call
 from ivr.core.errors import AmiError, HotlineError, PbxError
 from ivr.core.floor import Floor, Rules
@@ -111,6 +113,7 @@ class Hotline:
                 agent_phone=self._agent_phone,
                 citizen_phone=self._citizen_phone,
                 checks=self.checks,
+                books=self._books,
                 city=config.city.name,
                 phone_url=config.phone_url,
                 loopback=config.web.loopback,
@@ -165,6 +168,10 @@ class Hotline:
             _check("plan", not self.plan_problem, f"新的菜单有错，仍用原来的：{self.plan_problem}", needed=False),
             _check("recogniser", speech.name in ("ready", "starting"), _SPEECH.get(speech.name, ""), needed=False),
         ]
+
+    def _books(self, since: float, until: float, interval: str, queue: str | None) -> Books:
+        zone = ZoneInfo(self.floor.plan.city.timezone)
+        return Books(since, until, interval, zone, self.config.books.service_level_s, queue)
 
     def _agent_phone(self, agent_id: str) -> PhoneSettings:
         return self._phone(f"{agent_id}-web", self.secrets.phone_secret(agent_id), dial="", register=True)

@@ -20,7 +20,8 @@ from ivr.config import Config
 from ivr.core import events as ev
 from ivr.core import notes
 from ivr.core.actions import CloseRecording, WriteNote
-from ivr.core.errors import HotlineError, RecordingRefused
+from ivr.core.books import Books
+from ivr.core.errors import BooksError, HotlineError, RecordingRefused
 from ivr.core.events import Event
 from ivr.core.notes import Note, Word
 from ivr.core.recordings import recording_base
@@ -30,6 +31,7 @@ log = structlog.get_logger()
 CLOSE_S = 20.0
 """Asterisk closes a recording within a second; after so long something is wrong with it."""
 RETRY_S = 5.0
+BALANCE_S = 31 * 86400
 DATABASE = "hotline.db"
 """The store's file in the state folder."""
 
@@ -127,8 +129,30 @@ class Archive:
         task.add_done_callback(self._closing.discard)
 
 
-async def audit(config: Config, *, deep: bool) -> list[str]:
-    """Whether the database and the folder of the recordings agree: a sentence for each place where they do not."""
+async def count(config: Config, books: Books) -> None:
+    """Add to the books what the database has of their period. Nothing when there is no database yet."""
+    path = config.state.dir / DATABASE
+    if not path.exists():
+        return
+    store = await Store.open(path)
+    try:
+        await store.book(books)
+    finally:
+        await store.close()
+
+
+def write_csv(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8", newline="")
+    except OSError as error:
+        raise BooksError(f"--csv {path}: {error.strerror}.") from None
+
+
+async def audit(config: Config, *, deep: bool, now: float) -> list[str]:
+    """Whether the database agrees with itself and with the recordings: a sentence for each place where it does not.
+
+    The books are checked for the last BALANCE_S, or as far back as they go when `deep`.
+    """
     path = config.state.dir / DATABASE
     if not path.exists():
         return []
@@ -137,6 +161,7 @@ async def audit(config: Config, *, deep: bool) -> list[str]:
         known = await store.all_recordings()
         live = {recording_base(ring.call_id, ring.ring_id) for ring in await store.live_rings()}
         lost = {recording_base(ring.call_id, ring.ring_id) for ring in await store.lost_rings()}
+        unbalanced = await store.imbalances(0.0 if deep else now - BALANCE_S)
     finally:
         await store.close()
-    return await asyncio.to_thread(recordings.audit, config.recordings, known, live, lost, deep=deep)
+    return unbalanced + await asyncio.to_thread(recordings.audit, config.recordings, known, live, lost, deep=deep)

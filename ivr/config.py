@@ -99,6 +99,10 @@ class Desk(_Section):
     rating_s: Annotated[float, Field(ge=1, le=30)] = 6
 
 
+class Books(_Section):
+    service_level_s: Annotated[float, Field(gt=0, le=3600)] = 15
+
+
 class Log(_Section):
     level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
 
@@ -140,6 +144,7 @@ class Config(BaseSettings):
     web: Web = Web()
     speech: Speech = Speech()
     desk: Desk = Desk()
+    books: Books = Books()
     log: Log = Log()
     trunk: list[Trunk] = []
     agent: list[Agent] = []

@@ -180,3 +180,14 @@ def test_a_port_in_use_is_one_sentence_and_a_failure(unpacked: None, tmp_path: P
 def test_the_console_is_built_for_this_interface() -> None:
     committed = json.loads((REPO / "agent_console/openapi.json").read_text("utf-8"))
     assert committed == openapi(), "run: .venv/bin/ivr openapi > agent_console/openapi.json"
+
+
+def test_books(tmp_path: Path) -> None:
+    run = ivr(tmp_path, "books", "--from", "2026-11-23", "--interval", "60")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.count("2026-11-23 ") == 24 + 23, "24 beginnings and all ends but the last"
+    file = tmp_path / "books.csv"
+    assert ivr(tmp_path, "books", "--csv", str(file)).returncode == 0
+    assert file.read_bytes().startswith(b"\xef\xbb\xbf" + "开始".encode())
+    wrong = ivr(tmp_path, "books", "--from", "tomorrow")
+    assert (wrong.returncode, wrong.stderr) == (1, "--from: 'tomorrow' is no time; write \"2026-10-01 09:00\".\n")

@@ -15,6 +15,7 @@ import types
 import typing
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from ivr.adapters.store.migrations import MIGRATIONS
 from ivr.adapters.store.tables import journal_row
 from ivr.core import events as ev
 from ivr.core.agents import Agent, Profile, Status
+from ivr.core.books import Books
 from ivr.core.calls import Call, begin, evolve
 from ivr.core.errors import StoreError
 from ivr.core.notes import Line, Note
@@ -546,3 +548,29 @@ async def test_accounts_sessions_and_tokens(store: Store) -> None:
     assert await store.tokens() == [token]
     await store.remove_token("t")
     assert await store.token("t") is None
+
+
+# --- books ------------------------------------------------------------------------------------------------------------
+
+
+async def test_the_books_count_what_was_saved(store: Store) -> None:
+    await tell(store, story(1))
+    await tell(store, story(2)[:4])
+    books = Books(1000.0, 1100.0, "day", UTC, 15)
+    await store.book(books)
+    total = books.totals()[0].figures
+    assert (total.offered, total.in_progress, total.outcomes.total(), total.answered_in_time) == (2, 1, 1, 1)
+    assert [line.queue for line in books.totals()] == [None, "enterprise"]
+    assert await store.imbalances(0.0) == []
+
+
+async def test_calls_that_break_the_balance_are_named(store: Store) -> None:
+    for number in (1, 2, 3):
+        await tell(store, story(number))
+    call_1, call_2, call_3 = (f"1763900000.{number}" for number in (1, 2, 3))
+    await store.append([ev.CallEnded(2000.0, call_1, "abandoned")])
+    await store.write(lambda db: db.execute("update calls set outcome = 'abandoned' where call_id = ?", [call_2]))
+    await store.write(lambda db: db.execute("delete from calls where call_id = ?", [call_3]))
+    told = sorted(await store.imbalances(0.0))
+    assert [next(c for c in (call_1, call_2, call_3) if c in sentence) for sentence in told] == [call_1, call_2, call_3]
+    assert len(await store.imbalances(3000.0)) == 1, "what the table lacks is told whenever it was"

@@ -15,6 +15,7 @@ from tests.adapters.web_world import PASSWORD, Build, Client, World, build, worl
 __all__ = ["build", "world"]
 
 BODIES = {"/api/session": {"user": "8001", "password": PASSWORD}, "/api/agents/me": {"order": "sign_in"}}
+QUERIES = dict.fromkeys(("/api/books", "/api/books.csv"), "?from=0&to=86400")
 
 EXPECTED = {
     # address: anonymous, agent, supervisor, admin, agent's program, supervisor's program
@@ -24,6 +25,8 @@ EXPECTED = {
     "GET /api/calls": (401, 200, 200, 200, 200, 200),
     "GET /api/calls/{call_id}": (401, 200, 200, 200, 404, 200),
     "GET /api/calls/{call_id}/recordings/{recording_id}": (401, 200, 200, 200, 404, 200),
+    "GET /api/books": (401, 403, 200, 200, 403, 200),
+    "GET /api/books.csv": (401, 403, 200, 200, 403, 200),
     "POST /api/agents/me": (401, 200, 403, 403, 403, 403),
     "GET /api/phone": (401, 200, 403, 403, 403, 403),
     "GET /api/phone/citizen": (401, 200, 200, 200, 200, 200),
@@ -38,7 +41,7 @@ ELSEWHERE = {"X-Forwarded-For": "203.0.113.7"}
 
 
 async def ask(client: Client, route: Route, call_id: str) -> int:
-    path = route.path.format(call_id=call_id, recording_id=f"{call_id}-1-caller")
+    path = route.path.format(call_id=call_id, recording_id=f"{call_id}-1-caller") + QUERIES.get(route.path, "")
     async with client.request(route.method, path, json=BODIES.get(route.path), headers=ELSEWHERE) as answer:
         if answer.status >= 400:
             Problem.model_validate(await answer.json())

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import argon2
 import pytest
@@ -25,6 +26,7 @@ from ivr.adapters.web.access import secret_hash
 from ivr.adapters.web.schemas import CheckView, PhoneSettings
 from ivr.core import events as ev
 from ivr.core.agents import Agent
+from ivr.core.books import Books
 from ivr.core.calls import Call
 from ivr.core.events import Event
 from ivr.core.floor import Floor, Rules
@@ -82,6 +84,7 @@ class World:
                 agent_phone=lambda agent_id: _phone(agent_id, "", register=True),
                 citizen_phone=lambda: _phone("citizen", "12345", register=False),
                 checks=self.checks,
+                books=lambda *asked: Books(*asked[:3], ZoneInfo("Asia/Shanghai"), 15, asked[3]),
                 city="株洲",
                 phone_url="ws://127.0.0.1:8088/ws",
                 loopback=self.loopback,

@@ -74,6 +74,40 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/books": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Calls by interval and queue */
+        readonly get: operations["books"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/books.csv": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** The same as a table for Excel, with Chinese headings */
+        readonly get: operations["books_csv"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/agents/me": {
         readonly parameters: {
             readonly query?: never;
@@ -246,6 +280,59 @@ export interface components {
             readonly phone_reached: boolean;
             /** Call Id */
             readonly call_id: string;
+        };
+        /**
+         * BooksRow
+         * @description Calls that arrived in one interval, in one queue or all together. offered = Σ outcomes + in_progress.
+         */
+        readonly BooksRow: {
+            /** Start */
+            readonly start: number;
+            /** End */
+            readonly end: number;
+            /** Queue */
+            readonly queue: string | null;
+            /** Queue Name */
+            readonly queue_name: string;
+            /** Offered */
+            readonly offered: number;
+            /** In Progress */
+            readonly in_progress: number;
+            /** Outcomes */
+            readonly outcomes: {
+                readonly [key: string]: number;
+            };
+            /** Queued */
+            readonly queued: number;
+            /** Answered */
+            readonly answered: number;
+            /** Answered In Time */
+            readonly answered_in_time: number;
+            /** Service Level */
+            readonly service_level: number | null;
+            /** Average Wait S */
+            readonly average_wait_s: number | null;
+            /** Average Answered Wait S */
+            readonly average_answered_wait_s: number | null;
+            /** Longest Wait S */
+            readonly longest_wait_s: number;
+            /** Average Talk S */
+            readonly average_talk_s: number | null;
+            /** Ratings */
+            readonly ratings: {
+                readonly [key: string]: number;
+            };
+            /** Not Rated */
+            readonly not_rated: number;
+        };
+        /** BooksView */
+        readonly BooksView: {
+            /** Service Level S */
+            readonly service_level_s: number;
+            /** Rows */
+            readonly rows: readonly components["schemas"]["BooksRow"][];
+            /** Totals */
+            readonly totals: readonly components["schemas"]["BooksRow"][];
         };
         /**
          * CallDetail
@@ -646,6 +733,8 @@ export interface components {
 }
 export type AgentOrder = components['schemas']['AgentOrder'];
 export type AgentView = components['schemas']['AgentView'];
+export type BooksRow = components['schemas']['BooksRow'];
+export type BooksView = components['schemas']['BooksView'];
 export type CallDetail = components['schemas']['CallDetail'];
 export type CallPage = components['schemas']['CallPage'];
 export type CallSummary = components['schemas']['CallSummary'];
@@ -842,6 +931,74 @@ export interface operations {
                 };
                 content: {
                     readonly "audio/wav": unknown;
+                };
+            };
+            /** @description What went wrong */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly books: {
+        readonly parameters: {
+            readonly query: {
+                readonly from: number;
+                readonly to: number;
+                readonly interval?: "15" | "30" | "60" | "day";
+                readonly queue?: string | null;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Calls by interval and queue */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["BooksView"];
+                };
+            };
+            /** @description What went wrong */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly books_csv: {
+        readonly parameters: {
+            readonly query: {
+                readonly from: number;
+                readonly to: number;
+                readonly interval?: "15" | "30" | "60" | "day";
+                readonly queue?: string | null;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The same as a table for Excel, with Chinese headings */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "text/csv": unknown;
                 };
             };
             /** @description What went wrong */

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import cache
 
 from sqlite_utils import Database as Connection
@@ -14,6 +14,7 @@ from ivr.adapters.store import tables
 from ivr.adapters.store.database import Database
 from ivr.adapters.store.tables import AgentRow, CallRow, JournalRow, NoteRow, RingRow, Row
 from ivr.core.agents import Agent
+from ivr.core.books import Books, Entry, imbalance
 from ivr.core.calls import Call
 from ivr.core.events import Event
 from ivr.core.notes import Note
@@ -95,6 +96,30 @@ class Records(Database):
         return await self.rows(
             tables.ring_row, "select * from legs where call_id = ? order by offered_at, rowid", call_id
         )
+
+    # --- books --------------------------------------------------------------------------------------------------------
+
+    async def book(self, books: Books) -> None:
+        """Add every call of the books' period, on a reading thread."""
+        columns = ", ".join(field.name for field in fields(Entry))
+        sql = f"select {columns} from calls where arrived_at >= ? and arrived_at < ?"
+        await self.rows(lambda row: books.add(tables.entry(row)), sql, books.since, books.until)
+
+    async def imbalances(self, since: float) -> list[str]:
+        """A sentence for each call that keeps the books from balancing, of those that arrived since then.
+
+        A call that the journal has and the table has not is named whenever it arrived.
+        """
+        sql = """
+            select call_id, arrived_at, ended_at, outcome, (
+                select json_group_array(json_extract(fields, '$.outcome')) from journal
+                where journal.call_id = calls.call_id and kind = 'CallEnded'
+            ) as ends from calls where arrived_at >= ?
+            union all
+            select distinct call_id, null, null, null, '[]' from journal
+            where call_id is not null and not exists (select 1 from calls where calls.call_id = journal.call_id)
+        """
+        return [problem for problem in await self.rows(lambda row: imbalance(tables.kept(row)), sql, since) if problem]
 
     # --- recordings ---------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ivr.core.agents import Agent, Profile, Status
+from ivr.core.books import Entry, Kept
 from ivr.core.calls import Call, Outcome, Ring, Stage
 from ivr.core.events import Event, from_row, kind, to_row
 from ivr.core.notes import Line
@@ -226,6 +227,14 @@ def journal_row(row: Row) -> JournalRow:
 def call_row(row: Row) -> CallRow:
     outcome = Outcome(row["outcome"]) if row["outcome"] else None
     return CallRow(**{**row, "stage": Stage(row["stage"]), "outcome": outcome})
+
+
+def entry(row: Row) -> Entry:
+    return Entry(**{**row, "outcome": Outcome(row["outcome"]) if row["outcome"] else None})
+
+
+def kept(row: Row) -> Kept:
+    return Kept(**{**row, "ends": tuple(json.loads(row["ends"]))})
 
 
 def ring_row(row: Row) -> RingRow:

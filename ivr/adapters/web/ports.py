@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 
 from ivr.adapters.web.schemas import CheckView, PhoneSettings, Role
 from ivr.core.agents import Agent
+from ivr.core.books import Books
 from ivr.core.calls import Call, Outcome, Stage
 from ivr.core.events import Event
 from ivr.core.notes import Line
@@ -180,6 +181,9 @@ class Archive(Protocol):
     async def recordings(self, call_id: str) -> Sequence[Recording]: ...
     async def note(self, call_id: str) -> NoteRow | None: ...
     async def timeline(self, call_id: str) -> Sequence[JournalRow]: ...
+    async def book(self, books: Books) -> None:
+        """Add every call of the books' period."""
+
     async def notes_pending(self) -> int:
         """How many calls wait for their note."""
 
@@ -197,6 +201,8 @@ class Deps:
     citizen_phone: Callable[[], PhoneSettings]
     checks: Callable[[], Sequence[CheckView]]
     """What the hotline needs, by name: `asterisk`, `ami`, `store`, `recogniser`, …"""
+    books: Callable[[float, float, str, str | None], Books]
+    """Empty books: since, until, interval, queue. Raises BooksError."""
     city: str
     phone_url: str
     """WebSocket of Asterisk, which pages may connect to."""

@@ -11,13 +11,15 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from ivr.adapters.web import agents, calls, health, signin
+from ivr.adapters.web import agents, books, calls, health, signin
 from ivr.adapters.web.access import Identity, client_address, on_loopback
 from ivr.adapters.web.desk import PARTS, Ask
 from ivr.adapters.web.problems import Refused
 from ivr.adapters.web.schemas import (
     AgentOrder,
     AgentView,
+    BooksQuery,
+    BooksView,
     CallDetail,
     CallPage,
     CallQuery,
@@ -82,6 +84,16 @@ ROUTES: tuple[Route, ...] = (
         EVERYONE,
         "The sound of one leg; understands Range",
         media="audio/wav",
+    ),
+    Route("GET", "/api/books", books.books, OFFICE, "Calls by interval and queue", BooksView, BooksQuery),
+    Route(
+        "GET",
+        "/api/books.csv",
+        books.books_csv,
+        OFFICE,
+        "The same as a table for Excel, with Chinese headings",
+        given=BooksQuery,
+        media="text/csv",
     ),
     Route("POST", "/api/agents/me", agents.order, EVERYONE, "Change one's own state", AgentView, AgentOrder),
     Route("GET", "/api/phone", agents.own_phone, EVERYONE, "Settings of the agent's own telephone", PhoneSettings),

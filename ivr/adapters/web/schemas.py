@@ -9,6 +9,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
+LAST_TIME = 253_370_000_000
+"""In the year 9998: what calendars can still count with."""
+
 Role = Literal["agent", "supervisor", "admin"]
 Stage = Literal["menu", "waiting", "ringing", "talking", "rating", "fallback", "ended"]
 Outcome = Literal["answered", "abandoned", "left_in_menu", "fell_back", "shut_down"]
@@ -125,6 +128,54 @@ class CallQuery(BaseModel):
     """Work number of an agent who spoke with the citizen."""
     q: Annotated[str, Field(max_length=64)] = ""
     """Part of the calling number."""
+
+
+class BooksQuery(BaseModel):
+    """Calls that arrived from `from` up to, not including, `to`."""
+
+    model_config = ConfigDict(extra="forbid")
+    since: Annotated[float, Field(alias="from", ge=0, le=LAST_TIME)]
+    until: Annotated[float, Field(alias="to", ge=0, le=LAST_TIME)]
+    interval: Literal["15", "30", "60", "day"] = "day"
+    """Minutes, or a calendar day of the city."""
+    queue: Annotated[str, Field(max_length=40)] | None = None
+
+
+class BooksRow(_View):
+    """Calls that arrived in one interval, in one queue or all together. offered = Σ outcomes + in_progress."""
+
+    start: float
+    end: float
+    queue: str | None
+    """null: all calls together; "": calls that joined no line."""
+    queue_name: str
+    offered: int
+    in_progress: int
+    outcomes: dict[str, int]
+    """Every outcome there is, also those with 0 calls."""
+    queued: int
+    """Calls that joined a line."""
+    answered: int
+    """Calls that an agent answered, also those still going on."""
+    answered_in_time: int
+    service_level: float | None
+    """answered_in_time ÷ queued, 0 … 1; null when nobody joined a line."""
+    average_wait_s: float | None
+    """Of all whose wait is over."""
+    average_answered_wait_s: float | None
+    longest_wait_s: float
+    average_talk_s: float | None
+    ratings: dict[str, int]
+    """"1" (very satisfied) … "5"."""
+    not_rated: int
+    """Asked, and not rated."""
+
+
+class BooksView(_View):
+    service_level_s: float
+    rows: list[BooksRow]
+    """By time; in each interval all calls together first, then each queue. Empty intervals are there, too."""
+    totals: list[BooksRow]
 
 
 class AgentView(_View):
