@@ -24,7 +24,7 @@ from ivr.core import books_table, draw, hours
 from ivr.core.books import Books
 from ivr.core.demand import Handling
 from ivr.core.errors import HotlineError
-from ivr.core.explain import explain
+from ivr.core.explain import explain, rank
 from ivr.core.registers import DEPUTY, ELDERLY
 from ivr.core.trial import Heard, Queued, Trial
 
@@ -122,7 +122,7 @@ def try_call(
         for event in trial.step(key):
             if isinstance(event, Queued):
                 queue = plan.queues.queue[event.queue]
-                out.print(f"→ {queue.name}（{event.queue}），优先级 {queue.priority}，原因：{event.why}")
+                out.print(f"→ {queue.name}（{event.queue}），{rank(event, queue)}，原因：{event.why}")
                 return
             out.print("".join(f"♪ {texts[name]}\n" for name in event.prompts).rstrip())
             if isinstance(event, Heard) and event.asks:

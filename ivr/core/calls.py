@@ -1,6 +1,6 @@
 """One call: what it is, and how each event changes it.
 
-    menu ──► waiting ◄──► ringing ──► talking ──► rating ──► ended
+    menu ◄─► waiting ◄──► ringing ──► talking ──► rating ──► ended
       │         │            │           │           │
       └─────────┴────────────┴───────────┴───────────┴──► fallback (the static queue) ──► ended
 
@@ -76,6 +76,10 @@ class Call:
     """The menu the citizen is in, "" before the first one."""
     tries: int = 0
     """How often this menu has been asked."""
+    asked: int = 0
+    """Questions that menus have asked, in all."""
+    menu_at: float | None = None
+    """When the citizen came into the menus: for the first time, or last from the line."""
     keys: str = ""
     """All keys pressed before an agent answered, in order. The rating has a field of its own."""
     steps: int = 0
@@ -90,6 +94,10 @@ class Call:
     queued_at: float | None = None
     queued_why: str = ""
     mark: str = ""
+    priority: int | None = None
+    """Instead of the queue's."""
+    emergency: bool = False
+    """Before everybody who waits; it stays on the call."""
     announced_at: float | None = None
     """When the last announcement in the line began."""
     announcements: int = 0
@@ -171,7 +179,14 @@ def evolve(call: Call, event: Event) -> Call:
         case ev.CallQueued():
             first = call.queued_at if call.queued_at is not None else event.at
             return replace(
-                call, stage=Stage.WAITING, queue=event.queue, queued_at=first, queued_why=event.why, mark=event.mark
+                call,
+                stage=Stage.WAITING,
+                queue=event.queue,
+                queued_at=first,
+                queued_why=event.why,
+                mark=event.mark or call.mark,
+                priority=event.priority,
+                emergency=event.emergency or call.emergency,
             )
         case ev.CallOffered():
             ring = Ring(event.ring_id, event.agent_id, event.at, event.why)
@@ -215,12 +230,19 @@ def _step_started(call: Call, event: ev.StepStarted) -> Call:
         step_prompts=event.prompts,
         step_at=event.at,
     )
-    if call.stage is Stage.MENU and event.name.startswith("menu:"):
-        menu = event.name.removeprefix("menu:")
-        return replace(call, menu=menu, tries=call.tries + 1 if menu == call.menu else 1)
+    if call.stage in (Stage.MENU, Stage.WAITING) and event.name.startswith("menu:"):
+        return _asked(call, event.name.removeprefix("menu:"), event.at)
     if event.name == "announcement":
         return replace(call, announced_at=event.at, announcements=call.announcements + 1)
     return call
+
+
+def _asked(call: Call, menu: str, at: float) -> Call:
+    """Out of the line, or on from another menu. `queue` and `queued_at` stay: they are the place to come back to."""
+    came = call.stage is Stage.WAITING or call.menu_at is None
+    tries = 1 if came or menu != call.menu else call.tries + 1
+    asked = replace(call, stage=Stage.MENU, menu=menu, tries=tries, asked=call.asked + 1)
+    return replace(asked, menu_at=at) if came else asked
 
 
 def _ring(call: Call, ring_id: str, **changes: object) -> Call:

@@ -46,12 +46,22 @@ def _timezone(name: str) -> str:
     return name
 
 
+class Limits(Table):
+    """How much of a menu one call may hear before it is led to a person."""
+
+    steps: Annotated[int, Field(ge=1, le=50)] = 12
+    """Questions during the whole call."""
+    menu_s: Annotated[float, Field(ge=10, le=600)] = 120
+    """Seconds in menus without a break."""
+
+
 class City(Table):
     timezone: Annotated[str, AfterValidator(_timezone)] = "Asia/Shanghai"
     default: Target
     number: dict[str, Target] = Field(default_factory=dict)
     caller: tuple[Caller, ...] = ()
     menu: dict[Name, Menu] = Field(default_factory=dict)
+    limits: Limits = Limits()
     hours: dict[Name, Hours] = Field(default_factory=dict)
     recording: Recording
     rating: Rating

@@ -19,9 +19,6 @@ from ivr.core.plan_check import mistakes
 from ivr.core.queues import Queues
 from ivr.core.targets import Table, Target
 
-MAX_STEPS = 12
-"""Questions and prompts one call may hear before it is led to the default queue, whatever the menus say."""
-
 
 class Door(NamedTuple):
     """Hours that a call met on its way, and whether they let it through. `reason` is Chinese."""

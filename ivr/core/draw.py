@@ -25,12 +25,20 @@ def mermaid(plan: Plan, texts: dict[str, str]) -> str:
             lines += _edge(f"menu_{name}", f"不在 {menu.hours} 时段", menu.closed, name)
     for name, queue in plan.queues.queue.items():
         lines.append(f'  queue_{name}[("{queue.name}<br>技能 {queue.skill}，优先级 {queue.priority}")]')
+        for key, target in queue.key.items():
+            lines += _edge(f"queue_{name}", f"排队中按 {key}", target)
     return "\n".join(lines) + "\n"
 
 
 def _edge(start: str, label: str, target: Target, menu: str = "") -> list[str]:
-    end = f"queue_{target.queue}" if target.queue else f"menu_{menu if target.repeat else target.menu}"
-    edges = [f'  {start} -- "{label}" --> {end}']
+    rank = "，紧急" if target.emergency else f"，优先级 {target.priority}" if target.priority is not None else ""
+    edges = [f'  {start} -- "{label}{rank}" --> {_end(start, target, menu)}']
     if target.closed is not None:
         edges += _edge(start, f"{label}，不在 {target.hours} 时段", target.closed, menu)
     return edges
+
+
+def _end(start: str, target: Target, menu: str) -> str:
+    if target.queue:
+        return f"queue_{target.queue}"
+    return start if target.stay else f"menu_{menu if target.repeat else target.menu}"

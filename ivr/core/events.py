@@ -183,6 +183,10 @@ class CallQueued:
     """What stays on the call and is shown to the agent: `enterprise`, `deputy`, …"""
     say: tuple[str, ...] = ()
     """Prompts to play on joining."""
+    priority: int | None = None
+    """Instead of the queue's."""
+    emergency: bool = False
+    """Before everybody who waits."""
 
 
 @dataclass(frozen=True, slots=True)

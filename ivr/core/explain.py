@@ -9,17 +9,20 @@ from zoneinfo import ZoneInfo
 
 from ivr.core.dialplan import Plan
 from ivr.core.hours import day_name
+from ivr.core.queues import Queue
 from ivr.core.trial import Heard, Queued, Trial
 
 _READINGS = (
     (r"number (.+)", r"拨打的号码 \1 在 city.toml 中列出"),
     (r"caller (.+)", r"来电号码在名单 \1 中"),
     (r"default", "拨打的号码没有列出，走默认去向 default"),
+    (r"key (.+) in the line", r"排队中按键 \1"),
     (r"key (.+)", r"按键 \1"),
     (r"wrong key (.+)", r"按了无效键 \1"),
     (r"silence", "未按键"),
     (r"asked (\d+) times", r"已询问 \1 次，转默认队列"),
-    (r"(\d+) prompts heard", r"已播放 \1 段语音，转默认队列"),
+    (r"(\d+) questions asked", r"已询问 \1 次，转人工"),
+    (r"(\d+) s in menus", r"在菜单中已 \1 秒，转人工"),
 )
 
 
@@ -46,7 +49,16 @@ def _lines(plan: Plan, texts: Mapping[str, str], event: Heard | Queued) -> Itera
         return
     queue = plan.queues.queue[event.queue]
     mark = f"，标记 {event.mark}" if event.mark else ""
-    yield f"   进入队列：{queue.name}（{event.queue}），优先级 {queue.priority}{mark}"
+    yield f"   进入队列：{queue.name}（{event.queue}），{rank(event, queue)}{mark}"
+    if queue.key:
+        yield f"   排队中可按键：{'、'.join(queue.key)}（{''.join(texts.get(name, name) for name in queue.prompt)}）"
+
+
+def rank(event: Queued, queue: Queue) -> str:
+    """How the call is ranked in its line."""
+    if event.emergency:
+        return "紧急，排在所有来电之前"
+    return f"优先级 {queue.priority if event.priority is None else event.priority}"
 
 
 def _reading(why: str) -> str:

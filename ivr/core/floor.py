@@ -271,7 +271,7 @@ class Floor:
     def _seat(self, call: Call) -> None:
         # While a journal is replayed a call may wait in a queue that the plan has no more; `change_plan` follows.
         if call.stage is Stage.WAITING and call.queued_at is not None and call.queue in self.plan.queues.queue:
-            self.line.join(call.call_id, call.queue, call.queued_at)
+            self.line.join(call.call_id, call.queue, call.queued_at, priority=call.priority, emergency=call.emergency)
         else:
             self.line.leave(call.call_id)
 

@@ -10,10 +10,10 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping
 
 from ivr.core.queues import Queue
-from ivr.core.routing import Match, reasons
+from ivr.core.routing import Match, rank, reasons
 
-_CallKey = tuple[int, float, str]
-"""−priority, queued_at, call_id: the order of service."""
+_CallKey = tuple[float, float, str]
+"""−rank, queued_at, call_id: the order of service."""
 _AgentKey = tuple[float, str]
 """idle_since, agent_id: the longest idle first."""
 
@@ -30,9 +30,11 @@ class Line:
         self._waiting: dict[str, tuple[str, _CallKey]] = {}
         self._idle: dict[str, tuple[tuple[str, ...], _AgentKey]] = {}
 
-    def join(self, call_id: str, queue: str, queued_at: float) -> None:
+    def join(
+        self, call_id: str, queue: str, queued_at: float, *, priority: int | None = None, emergency: bool = False
+    ) -> None:
         """A caller waits in a queue; one who waits already changes over to it."""
-        key = (-self._queues[queue].priority, queued_at, call_id)
+        key = (-rank(self._queues[queue], priority, emergency), queued_at, call_id)
         if self._waiting.get(call_id) == (queue, key):
             return
         self.leave(call_id)
@@ -86,7 +88,7 @@ class Line:
         _, (idle_since, _) = self._idle[pair[1]]
         place = 1 + sum(bisect_left(calls, key) for calls in self._calls.values())
         asked = self._queues[queue]
-        why = reasons(place, asked, now - key[1], len(self._free[asked.skill]), now - idle_since)
+        why = reasons(place, asked.skill, -key[0], now - key[1], len(self._free[asked.skill]), now - idle_since)
         return Match(*pair, why)
 
     def ahead_of(self, call_id: str) -> int:

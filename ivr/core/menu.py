@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ivr.core.dialplan import MAX_STEPS, Led, Plan
+from ivr.core.dialplan import Led, Plan
 from ivr.core.targets import Target
 
 
@@ -24,11 +24,22 @@ def answer(plan: Plan, menu: str, tries: int, key: str, at: float) -> Led:
     return led
 
 
-def bounded(plan: Plan, led: Led, steps: int, at: float) -> Led:
-    """The same, or the default queue when this call has heard enough."""
-    if led.target.queue is None and steps >= MAX_STEPS:
-        return Led(Target(queue=plan.default_queue(at)), f"{led.why}, {steps} prompts heard", led.doors)
-    return led
+def in_line(plan: Plan, queue: str, key: str, at: float) -> Led | None:
+    """Where a key leads that a caller presses in the line; None when it means nothing there."""
+    target = plan.queues.queue[queue].key.get(key)
+    return plan.through(target, f"key {key} in the line", at) if target else None
+
+
+def bounded(plan: Plan, led: Led, asked: int, menu_s: float, at: float, home: str = "") -> Led:
+    """The same, or a line when this call has heard enough: so many questions, so many seconds in menus.
+
+    `home` is the line that the caller came from, "" for the default one.
+    """
+    limits = plan.city.limits
+    if led.target.queue is not None or (asked < limits.steps and menu_s < limits.menu_s):
+        return led
+    enough = f"{asked} questions asked" if asked >= limits.steps else f"{menu_s:.0f} s in menus"
+    return Led(Target(queue=home or plan.default_queue(at)), f"{led.why}, {enough}", led.doors)
 
 
 def heard_in(plan: Plan, prompts: tuple[str, ...], elapsed_s: float) -> frozenset[str]:

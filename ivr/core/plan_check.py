@@ -3,47 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from ivr.core.city import City, Menu
 from ivr.core.numbers import national
 from ivr.core.queues import Queues
 from ivr.core.targets import Target
 
+_DOOR = frozenset({"menu", "queue"})
+"""Ways that are open everywhere."""
+_ANSWER = _DOOR | {"repeat"}
+_LINE = _DOOR | {"stay"}
+_ELSEWHERE = {
+    "repeat": "only a menu's answers can repeat",
+    "stay": "only a key of a line can stay",
+}
 
-def targets(city: City) -> Iterator[tuple[str, Target]]:
-    """Every target with the key it stands at."""
-    for where, written in _written(city):
+
+class Place(NamedTuple):
+    """A target, the file and the key at which it stands, and the ways that it may hold there."""
+
+    file: str
+    where: str
+    target: Target
+    ways: frozenset[str]
+
+
+def places(city: City, queues: Queues) -> Iterator[Place]:
+    """Every target, those of `closed` too."""
+    for file, where, written, ways in _written(city, queues):
         target: Target | None = written
         while target is not None:
-            yield where, target
+            yield Place(file, where, target, ways)
             where, target = f"{where}.closed", target.closed
 
 
-def _written(city: City) -> Iterator[tuple[str, Target]]:
-    yield "default", city.default
-    for number, target in city.number.items():
-        yield f"number.{number}", target
-    for caller in city.caller:
-        yield f"caller {caller.name!r}", caller
-    for name, menu in city.menu.items():
-        for key, target in menu.key.items():
-            yield f"menu.{name}.key.{key}", target
-        yield f"menu.{name}.no_input", menu.no_input
-        yield f"menu.{name}.wrong_key", menu.wrong_key
-        if menu.closed is not None:
-            yield f"menu.{name}.closed", menu.closed
-
-
 def mistakes(city: City, queues: Queues, prompts: Mapping[str, float]) -> Iterator[str]:
-    for where, target in targets(city):
-        if target.queue is not None and target.queue not in queues.queue:
-            yield f"city.toml: {where}: there is no queue {target.queue!r} in queues.toml."
-        if target.menu is not None and target.menu not in city.menu:
-            yield f"city.toml: {where}: there is no menu {target.menu!r}."
-        if target.hours is not None and target.hours not in city.hours:
-            yield f"city.toml: {where}: there are no hours {target.hours!r}."
-        if target.repeat and not (where.startswith("menu.") and where.split(".")[2] != "closed"):
-            yield f"city.toml: {where}: only a menu's answers can repeat."
+    """`prompts`: seconds by the name of each prompt that exists."""
+    for place in places(city, queues):
+        yield from _misled(place, city, queues)
     for name, menu in city.menu.items():
         if menu.hours is not None and menu.hours not in city.hours:
             yield f"city.toml: menu.{name}: there are no hours {menu.hours!r}."
@@ -52,6 +50,38 @@ def mistakes(city: City, queues: Queues, prompts: Mapping[str, float]) -> Iterat
             yield f"{where}: there is no prompt {name!r} in prompts/."
     yield from _circles(city)
     yield from _callers(city)
+
+
+def _written(city: City, queues: Queues) -> Iterator[Place]:
+    yield Place("city.toml", "default", city.default, _DOOR)
+    for number, target in city.number.items():
+        yield Place("city.toml", f"number.{number}", target, _DOOR)
+    for caller in city.caller:
+        yield Place("city.toml", f"caller {caller.name!r}", caller, _DOOR)
+    for name, menu in city.menu.items():
+        for key, target in menu.key.items():
+            yield Place("city.toml", f"menu.{name}.key.{key}", target, _ANSWER)
+        yield Place("city.toml", f"menu.{name}.no_input", menu.no_input, _ANSWER)
+        yield Place("city.toml", f"menu.{name}.wrong_key", menu.wrong_key, _ANSWER)
+        if menu.closed is not None:
+            yield Place("city.toml", f"menu.{name}.closed", menu.closed, _DOOR)
+    for name, queue in queues.queue.items():
+        for key, target in queue.key.items():
+            yield Place("queues.toml", f"queue.{name}.key.{key}", target, _LINE)
+
+
+def _misled(place: Place, city: City, queues: Queues) -> Iterator[str]:
+    """What a target names that is not there."""
+    at, target = f"{place.file}: {place.where}", place.target
+    for way in target.ways:
+        if way not in place.ways:
+            yield f"{at}: {_ELSEWHERE[way]}."
+    if target.queue is not None and target.queue not in queues.queue:
+        yield f"{at}: there is no queue {target.queue!r} in queues.toml."
+    if target.menu is not None and target.menu not in city.menu:
+        yield f"{at}: there is no menu {target.menu!r}{'' if place.file == 'city.toml' else ' in city.toml'}."
+    if target.hours is not None and target.hours not in city.hours:
+        yield f"{at}: there are no hours {target.hours!r}{'' if place.file == 'city.toml' else ' in city.toml'}."
 
 
 def _callers(city: City) -> Iterator[str]:
@@ -67,9 +97,9 @@ def _callers(city: City) -> Iterator[str]:
 
 
 def _prompts(city: City, queues: Queues) -> Iterator[tuple[str, str]]:
-    for where, target in targets(city):
-        for prompt in target.say:
-            yield f"city.toml: {where}.say", prompt
+    for place in places(city, queues):
+        for prompt in place.target.say:
+            yield f"{place.file}: {place.where}.say", prompt
     for name, menu in city.menu.items():
         for prompt in menu.prompt:
             yield f"city.toml: menu.{name}.prompt", prompt
@@ -77,6 +107,9 @@ def _prompts(city: City, queues: Queues) -> Iterator[tuple[str, str]]:
     yield "city.toml: rating.prompt", city.rating.prompt
     yield "city.toml: rating.rated", city.rating.rated
     yield "city.toml: rating.not_rated", city.rating.not_rated
+    for name, queue in queues.queue.items():
+        for prompt in queue.prompt:
+            yield f"queues.toml: queue.{name}.prompt", prompt
     announce = queues.announce
     for n in range(announce.most + 2):
         yield "queues.toml: announce", announce.prompt_for(n)

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from ivr.core.targets import Name, Table
+from ivr.core.targets import Key, Name, Table, Target
 
 
 class Queue(Table):
     name: str
     skill: Name
     priority: Annotated[int, Field(ge=0, le=100)] = 0
+    key: dict[Key, Target] = Field(default_factory=dict)
+    """Where a key leads that is pressed in the line, during an announcement or `wait_s` after it."""
+    prompt: tuple[Name, ...] = ()
+    """Played after each announcement: what the keys are for."""
+    wait_s: Annotated[float, Field(ge=0, le=10)] = 2
+
+    @model_validator(mode="after")
+    def _asked(self) -> Self:
+        if bool(self.key) != bool(self.prompt):
+            raise ValueError("key and prompt belong together: one of them is missing")
+        return self
 
 
 class Announce(Table):

@@ -1,11 +1,12 @@
 """The matcher: waiting calls × free agents → who gets whom, and why.
 
-Order of calls: higher priority first, then whoever has waited longest. For each call in that order: of the free agents
-who have the skill, the one who has been idle longest. One agent gets one call.
+Order of calls: emergencies, then the higher priority, then whoever has waited longest. For each call in that order: of
+the free agents who have the skill, the one who has been idle longest. One agent gets one call.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -23,7 +24,14 @@ class Match:
 
 def line(calls: Iterable[Call], queues: Mapping[str, Queue]) -> list[Call]:
     """The waiting calls in the order in which they are served."""
-    return sorted(calls, key=lambda c: (-queues[c.queue].priority, c.queued_at or 0.0, c.call_id))
+    return sorted(calls, key=lambda c: (-_rank(c, queues), c.queued_at or 0.0, c.call_id))
+
+
+def rank(queue: Queue, priority: int | None, emergency: bool) -> float:
+    """What is served first; `priority` stands for the queue's, None for nothing."""
+    if emergency:
+        return math.inf
+    return queue.priority if priority is None else priority
 
 
 def match(calls: Iterable[Call], agents: Iterable[Agent], queues: Mapping[str, Queue], now: float) -> list[Match]:
@@ -39,16 +47,21 @@ def match(calls: Iterable[Call], agents: Iterable[Agent], queues: Mapping[str, Q
             continue
         agent = able[0]
         free.remove(agent)
-        why = reasons(place, queue, call.wait_s(now) or 0, len(able), now - agent.idle_since)
+        why = reasons(place, queue.skill, _rank(call, queues), call.wait_s(now) or 0, len(able), now - agent.idle_since)
         pairs.append(Match(call.call_id, agent.agent_id, why))
     return pairs
 
 
-def reasons(place: int, queue: Queue, waited_s: float, able: int, idle_s: float) -> tuple[str, ...]:
+def _rank(call: Call, queues: Mapping[str, Queue]) -> float:
+    return rank(queues[call.queue], call.priority, call.emergency)
+
+
+def reasons(place: int, skill: str, rank: float, waited_s: float, able: int, idle_s: float) -> tuple[str, ...]:
     """Why this call goes to this agent; `able` agents with the skill were free."""
+    ranked = "emergency" if rank == math.inf else f"priority {rank:g}"
     return (
-        f"place {place} in the line, priority {queue.priority}, waited {max(0.0, waited_s):.0f} s",
-        f"skill {queue.skill}: {able} free",
+        f"place {place} in the line, {ranked}, waited {max(0.0, waited_s):.0f} s",
+        f"skill {skill}: {able} free",
         f"longest idle, {max(0.0, idle_s):.0f} s",
     )
 

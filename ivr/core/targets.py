@@ -27,17 +27,38 @@ class Gated(Table):
         return self
 
 
+WAYS = ("menu", "queue", "repeat", "stay")
+"""Words of which a target holds exactly one."""
+
+
 class Target(Gated):
-    """Where a number, a key or silence leads: exactly one of menu, queue or repeat."""
+    """Where a number, a key or silence leads."""
 
     menu: Name | None = None
     queue: Name | None = None
     repeat: bool = False
+    """The same menu again."""
+    stay: bool = False
+    """The same place in the same line."""
     say: tuple[Name, ...] = ()
     mark: str = ""
+    """What stays on the call; "" leaves the mark that it has."""
+    priority: Annotated[int, Field(ge=0, le=100)] | None = None
+    """Instead of the queue's."""
+    emergency: bool = False
+    """Before everybody who waits."""
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """Of WAYS, those that it holds."""
+        return tuple(way for way in WAYS if getattr(self, way))
 
     @model_validator(mode="after")
-    def _one(self) -> Target:
-        if (self.menu is not None) + (self.queue is not None) + self.repeat != 1:
-            raise ValueError("must lead to exactly one of menu, queue, repeat")
+    def _one(self) -> Self:
+        if len(self.ways) != 1:
+            raise ValueError(f"must lead to exactly one of {', '.join(WAYS)}")
+        if self.queue is None and (self.emergency or self.priority is not None):
+            raise ValueError("emergency and priority go with a queue")
+        if self.emergency and self.priority is not None:
+            raise ValueError("emergency goes before every priority: leave priority out")
         return self

@@ -24,12 +24,16 @@ class Queued:
     queue: str
     mark: str
     why: str
+    priority: int | None = None
+    """Instead of the queue's."""
+    emergency: bool = False
 
 
 class Trial:
     """Walks a plan: `step(key)` gives what happens next. `key` is "" for silence, and ignored on the first step.
 
-    The whole call takes place at `at`, in seconds since the epoch. `led` tells how it came to where it is.
+    The whole call takes place at `at`, in seconds since the epoch, but every prompt is heard to its end. `led` tells
+    how it came to where it is.
     """
 
     def __init__(self, plan: Plan, ani: str, dnis: str, at: float) -> None:
@@ -38,22 +42,27 @@ class Trial:
         self._at = at
         self._menu = ""
         self._tries = 0
-        self._steps = 0
+        self._asked = 0
+        self._menu_s = 0.0
 
     def step(self, key: str = "") -> Iterator[Heard | Queued]:
         """What happens after the key."""
         plan = self._plan
         if self._menu:
+            if not key:
+                self._menu_s += plan.city.menu[self._menu].wait_s
             self.led = menu.answer(plan, self._menu, self._tries, key, self._at)
-        self.led = menu.bounded(plan, self.led, self._steps, self._at)
+        self.led = menu.bounded(plan, self.led, self._asked, self._menu_s, self._at)
         target = self.led.target
         if target.queue is not None:
             if target.say:
                 yield Heard(target.say, asks=False)
-            yield Queued(target.queue, target.mark, self.led.why)
+            yield Queued(target.queue, target.mark, self.led.why, target.priority, target.emergency)
             return
         name = self._menu if target.repeat else str(target.menu)
         self._tries = self._tries + 1 if name == self._menu else 1
         self._menu = name
-        self._steps += 1
-        yield Heard((*target.say, *plan.city.menu[name].prompt), asks=True)
+        self._asked += 1
+        prompts = (*target.say, *plan.city.menu[name].prompt)
+        self._menu_s += sum(plan.durations[prompt] for prompt in prompts)
+        yield Heard(prompts, asks=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ivr.core import actions as do
 from ivr.core import events as ev
-from ivr.core import leases, routing, steps
+from ivr.core import leading, leases, menu, routing, steps
 from ivr.core.actions import Action
 from ivr.core.calls import Call, Stage
 from ivr.core.events import Event
@@ -18,20 +18,33 @@ if TYPE_CHECKING:
 
 def joined(floor: Floor, call: Call, event: ev.CallQueued) -> Iterator[Event | Action]:
     """Tell a caller who must wait their place; tell everybody what they must hear before the recording."""
-    notice = floor.plan_of(call.call_id).city.recording.notice
+    plan = floor.plan_of(call.call_id)
+    notice = plan.city.recording.notice
     prompts = (*event.say, *(() if notice in call.prompts_heard else (notice,)))
     pair = _next(floor, event.at)
-    if pair is None or pair.call_id != call.call_id:
-        prompts = (*prompts, _place(floor, call))
-        yield from steps.say(call, event.at, "announcement", prompts)
+    waits = pair is None or pair.call_id != call.call_id
+    if waits and notice in prompts and plan.queues.queue[call.queue].key:
+        # A key would cut the notice off: the first announcement, which takes keys, comes after it.
+        yield from steps.say(call, event.at, "notice", prompts)
+    elif waits:
+        yield from _announce(floor, call, event.at, (*prompts, _place(floor, call)))
     elif event.say:
         yield from steps.say(call, event.at, "notice", prompts)
 
 
 def heard(floor: Floor, call: Call, event: ev.StepEnded) -> Iterator[Event | Action]:
-    """After an announcement, music again."""
-    yield from leases.renew(floor, call, event.at)
-    yield do.PlayMusic(call.call_id)
+    """After an announcement, where the key leads that was pressed; else music again."""
+    plan = floor.plan_of(call.call_id)
+    led = menu.in_line(plan, call.queue, event.key, event.at) if event.key else None
+    if led and not led.target.stay:
+        yield from leading.lead(floor, call, led, event.at)
+    elif led and led.target.say:
+        yield from steps.say(call, event.at, "notice", led.target.say)
+    elif call.announced_at is None and plan.queues.queue[call.queue].key:
+        yield from _announce(floor, call, event.at, (_place(floor, call),))
+    else:
+        yield from leases.renew(floor, call, event.at)
+        yield do.PlayMusic(call.call_id)
 
 
 def announce_due(floor: Floor, call: Call, now: float) -> Iterator[Event | Action]:
@@ -44,7 +57,16 @@ def announce_due(floor: Floor, call: Call, now: float) -> Iterator[Event | Actio
     prompts: tuple[str, ...] = (_place(floor, call),)
     if now - (call.queued_at or now) >= announce.busy_after_s and announce.busy not in call.prompts_heard:
         prompts = (announce.busy, *prompts)
-    yield from steps.say(call, now, "announcement", prompts)
+    yield from _announce(floor, call, now, prompts)
+
+
+def _announce(floor: Floor, call: Call, at: float, prompts: tuple[str, ...]) -> Iterator[Event | Action]:
+    """An announcement: a question where keys can be pressed in the line."""
+    queue = floor.plan_of(call.call_id).queues.queue[call.queue]
+    if queue.key:
+        yield from steps.ask(call, at, "announcement", (*prompts, *queue.prompt), queue.wait_s)
+    else:
+        yield from steps.say(call, at, "announcement", prompts)
 
 
 def matches(floor: Floor, now: float) -> Iterator[Event]:

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 from ivr.core import dialplan, draw
 from ivr.core import events as ev
+from ivr.core.calls import Stage
 from ivr.core.errors import DialplanError
+from ivr.core.explain import explain
 from ivr.core.floor import Floor, Rules
 from ivr.core.menu import answer
 from ivr.core.trial import Heard, Queued, Trial
-from tests.core.world import REPO, shipped_plan
+from tests.core.world import REPO, keyed_plan, shipped_plan
 
 PLAN = shipped_plan()
 CITY, QUEUES = (tomllib.loads((REPO / "dialplans" / f"{n}.toml").read_text("utf-8")) for n in ("city", "queues"))
@@ -53,7 +55,7 @@ def _refused(change: Any) -> str:
         ),
         (
             lambda c, q: c["default"].update(queue="general"),
-            "city.toml: default: must lead to exactly one of menu, queue, repeat.",
+            "city.toml: default: must lead to exactly one of menu, queue, repeat, stay.",
         ),
         (
             lambda c, q: c["caller"][0]["numbers"].append("13907330001"),
@@ -131,6 +133,35 @@ def _refused(change: Any) -> str:
                 hours={"office": {"open_on": {"2026-12-31": ["09:00-12:00"]}, "closed_on": ["2026-12-31"]}}
             ),
             "city.toml: hours.office: 2026-12-31 stands in closed_on and in open_on.",
+        ),
+        (
+            lambda c, q: c["menu"]["main"].update(no_input={"stay": True}),
+            "city.toml: menu.main.no_input: only a key of a line can stay.",
+        ),
+        (
+            lambda c, q: c["menu"]["main"]["key"].update({"0": {"menu": "main", "emergency": True}}),
+            "city.toml: menu.main.key.0: emergency and priority go with a queue.",
+        ),
+        (
+            lambda c, q: c["menu"]["main"]["key"].update({"0": {"queue": "general", "emergency": True, "priority": 9}}),
+            "city.toml: menu.main.key.0: emergency goes before every priority: leave priority out.",
+        ),
+        (lambda c, q: c.update(limits={"steps": 0}), "city.toml: limits.steps: "),
+        (
+            lambda c, q: q["queue"]["general"].update(key={"1": {"stay": True}}),
+            "queues.toml: queue.general: key and prompt belong together: one of them is missing.",
+        ),
+        (
+            lambda c, q: q["queue"]["general"].update(key={"1": {"repeat": True}}, prompt=["welcome"]),
+            "queues.toml: queue.general.key.1: only a menu's answers can repeat.",
+        ),
+        (
+            lambda c, q: q["queue"]["general"].update(key={"1": {"menu": "more"}}, prompt=["press"]),
+            "queues.toml: queue.general.key.1: there is no menu 'more' in city.toml.",
+        ),
+        (
+            lambda c, q: q["queue"]["general"].update(key={"1": {"menu": "main"}}, prompt=["press"]),
+            "queues.toml: queue.general.prompt: there is no prompt 'press' in prompts/.",
         ),
         (lambda c, q: q["announce"].update(most=30), "queues.toml: announce: there is no prompt 'queue_ahead_30'"),
         (lambda c, q: q["queue"]["general"].update(priority="high"), "queues.toml: queue.general.priority"),
@@ -281,12 +312,44 @@ def test_no_key_sequence_strands_a_caller_at_any_hour(
     trial = Trial(plan, "13800138000", "12345", at)
     presses = iter(keys)
     key = ""
-    for _ in range(dialplan.MAX_STEPS + 1):
+    for _ in range(plan.city.limits.steps + 1):
         end = list(trial.step(key))[-1]
         if isinstance(end, Queued):
             assert end.queue in plan.queues.queue
             return
         key = next(presses, "")
+    pytest.fail("the caller is still in a menu")
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    menus=st.fixed_dictionaries(dict.fromkeys("abc", _MENUS)),
+    hours=st.fixed_dictionaries({"x": _HOURS, "y": _HOURS}),
+    limits=st.fixed_dictionaries({"steps": st.integers(1, 20), "menu_s": st.integers(10, 200)}),
+    at=st.floats(0, 4e9),
+    presses=st.lists(st.tuples(st.sampled_from(["", *KEYS]), st.floats(-5, 12), st.booleans())),
+)
+def test_no_sequence_of_keys_and_times_strands_a_caller(
+    menus: dict[str, Any], hours: dict[str, Any], limits: dict[str, Any], at: float, presses: list[Any]
+) -> None:
+    """Keys at any moment, prompts that fail, a clock that jumps back: the limits hold, and a line is the end."""
+    tables = {"menu": menus, "hours": hours, "limits": limits, "default": {"menu": "a"}, "number": {}, "caller": []}
+    try:
+        plan = dialplan.parse(copy.deepcopy(CITY) | tables, QUEUES, PLAN.durations)
+    except DialplanError:
+        return
+    floor, now, steady = Floor(plan, (), Rules()), at, True
+    floor.handle(ev.CallArrived(at, "1", "PJSIP/x", "", "12345"))
+    for key, seconds, failed in [*presses, *[("", 12.0, False)] * 20]:
+        call = floor.calls["1"]
+        if call.stage is Stage.WAITING:
+            assert call.queue in plan.queues.queue
+            return
+        assert call.stage is Stage.MENU and call.asked <= plan.city.limits.steps
+        steady = steady and seconds >= 0
+        assert not steady or now - at <= plan.city.limits.menu_s + 12
+        now += seconds
+        floor.handle(ev.StepEnded(now, "1", call.step, key, failed=failed))
     pytest.fail("the caller is still in a menu")
 
 
@@ -301,3 +364,15 @@ def test_the_picture_shows_every_key_and_queue() -> None:
             assert f"按 {key}" in picture
     for queue in PLAN.queues.queue.values():
         assert queue.name in picture
+
+
+def test_the_picture_shows_the_keys_of_a_line() -> None:
+    picture = draw.mermaid(keyed_plan(), {})
+    assert 'queue_general -- "排队中按 1" --> queue_general' in picture
+    assert 'queue_general -- "排队中按 5" --> menu_line' in picture
+    assert 'queue_general -- "排队中按 *，紧急" --> queue_general' in picture
+
+
+def test_the_explanation_tells_the_keys_of_the_line() -> None:
+    lines = list(explain(keyed_plan(), {"callback_offer": "请按一"}, "", "12345", _at("2026-11-23 09:00"), "5"))
+    assert lines[-1] == "   排队中可按键：1、2、5、7、*（请按一）"

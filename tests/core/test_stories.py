@@ -10,10 +10,12 @@ from ivr.core import events as ev
 from ivr.core import routing
 from ivr.core.agents import Status
 from ivr.core.calls import Outcome, Stage
+from ivr.core.dialplan import Plan
 from ivr.core.floor import Floor
 from ivr.core.line import Line
-from tests.core.world import World
+from tests.core.world import World, keyed_plan, shipped_plan
 
+_PLANS = st.sampled_from([shipped_plan(), keyed_plan()])
 _BUSY = (Status.RESERVED, Status.TALKING)
 
 
@@ -23,7 +25,7 @@ def _check_line(floor: Floor, now: float) -> None:
     waiting = [call for call in floor.calls.values() if call.stage is Stage.WAITING]
     fresh = Line(queues)
     for call in waiting:
-        fresh.join(call.call_id, call.queue, call.queued_at or 0.0)
+        fresh.join(call.call_id, call.queue, call.queued_at or 0.0, priority=call.priority, emergency=call.emergency)
     for agent in floor.agents.values():
         if agent.free:
             fresh.free(agent.agent_id, agent.profile.skills, agent.idle_since)
@@ -57,9 +59,9 @@ def _check(world: World) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(seed=st.integers(min_value=0, max_value=2**32))
-def test_every_story_ends_in_exactly_one_outcome(seed: int) -> None:
-    world = World(Random(seed))
+@given(seed=st.integers(min_value=0, max_value=2**32), plan=_PLANS)
+def test_every_story_ends_in_exactly_one_outcome(seed: int, plan: Plan) -> None:
+    world = World(Random(seed), plan)
     for _ in range(150):
         world.step()
         world.tick()
@@ -76,9 +78,9 @@ def test_every_story_ends_in_exactly_one_outcome(seed: int) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(seed=st.integers(min_value=0, max_value=2**32))
-def test_the_books_balance_from_the_journal_alone(seed: int) -> None:
-    world = World(Random(seed))
+@given(seed=st.integers(min_value=0, max_value=2**32), plan=_PLANS)
+def test_the_books_balance_from_the_journal_alone(seed: int, plan: Plan) -> None:
+    world = World(Random(seed), plan)
     for _ in range(120):
         world.step()
     for call_id in list(world.lines):

@@ -24,16 +24,49 @@ PROFILES = (
 )
 
 
+def shipped_tables() -> tuple[dict[str, Any], dict[str, Any]]:
+    """city.toml and queues.toml of dialplans/, decoded."""
+    city, queues = (tomllib.loads((REPO / "dialplans" / f"{n}.toml").read_text("utf-8")) for n in ("city", "queues"))
+    return city, queues
+
+
 def shipped_plan(changes: Mapping[str, Any] | None = None) -> dialplan.Plan:
     """The plan in dialplans/, with every prompt two seconds long.
 
     `changes` are laid over it: `{"city": {...}, "queues": {...}}`.
     """
-    tables = [tomllib.loads((REPO / "dialplans" / f"{name}.toml").read_text("utf-8")) for name in ("city", "queues")]
+    tables = shipped_tables()
     for table, name in zip(tables, ("city", "queues"), strict=True):
         _lay(table, (changes or {}).get(name, {}))
+    return plan_of(*tables)
+
+
+def plan_of(city: dict[str, Any], queues: dict[str, Any]) -> dialplan.Plan:
+    """A plan with the shipped prompts, each two seconds long."""
     names = tomllib.loads((REPO / "prompts/zh/prompts.toml").read_text("utf-8"))
-    return dialplan.parse(tables[0], tables[1], dict.fromkeys(_texts(names), 2.0))
+    return dialplan.parse(city, queues, dict.fromkeys(_texts(names), 2.0))
+
+
+def keyed_plan() -> dialplan.Plan:
+    """The shipped plan, with keys in the general line for everything that a key can do there."""
+    city, queues = shipped_tables()
+    city["menu"]["line"] = {
+        "prompt": ["menu_main"],
+        "key": {"1": {"menu": "main"}, "2": {"queue": "enterprise", "mark": "enterprise"}},
+        "no_input": {"queue": "general"},
+        "wrong_key": {"queue": "general"},
+    }
+    queues["queue"]["general"] |= {
+        "prompt": ["callback_offer"],
+        "key": {
+            "1": {"stay": True, "say": ["busy_times"]},
+            "2": {"queue": "enterprise", "mark": "enterprise"},
+            "5": {"menu": "line"},
+            "7": {"stay": True},
+            "*": {"queue": "general", "emergency": True},
+        },
+    }
+    return plan_of(city, queues)
 
 
 def _lay(table: dict[str, Any], changes: Mapping[str, Any]) -> None:
