@@ -62,6 +62,15 @@ class LeftAgi:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyPressed:
+    """The citizen pressed a key, whether a question was under way or not."""
+
+    at: float
+    call_id: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointSeen:
     """A SIP endpoint can be called now, or cannot."""
 
@@ -70,7 +79,7 @@ class EndpointSeen:
     reachable: bool
 
 
-Sign = CommandEnded | AgentLegBegan | LeftAgi | EndpointSeen
+Sign = CommandEnded | AgentLegBegan | LeftAgi | EndpointSeen | KeyPressed
 
 _ANI_LENGTH = 40
 _WITHHELD = frozenset({"", "<unknown>", "unknown", "anonymous", "restricted", "withheld", "private", "unavailable"})
@@ -186,6 +195,11 @@ def _hung_up(message: Headers, at: float) -> CallerHungUp | None:
     return CallerHungUp(at, message["Linkedid"], _integer(message.get("Cause", ""))) if _is_citizen(message) else None
 
 
+def _key_pressed(message: Headers, at: float) -> KeyPressed | None:
+    received = _is_citizen(message) and message.get("Direction") == "Received"
+    return KeyPressed(at, message["Linkedid"], message.get("Digit", "")) if received else None
+
+
 def _device_state(message: Headers, at: float) -> EndpointSeen | None:
     endpoint = message.get("Device", "").removeprefix("PJSIP/")
     reachable = _DEVICE_STATES.get(message.get("State", ""))
@@ -217,6 +231,7 @@ _TABLE: dict[str, Callable[[Headers, float], Event | Sign | None]] = {
     "AsyncAGIExec": _command_ended,
     "AsyncAGIEnd": _left_agi,
     "DialBegin": _dialling,
+    "DTMFEnd": _key_pressed,
     "HangupRequest": _hung_up,
     "Hangup": _hung_up,
     "DeviceStateChange": _device_state,

@@ -154,6 +154,48 @@ async def test_ask(stage: Stage, answer: str, key: str) -> None:
     assert stage.channels.pending == 0
 
 
+async def test_a_key_before_the_first_question_answers_it(stage: Stage) -> None:
+    stage.say("DTMFEnd", Digit="2", Direction="Received")
+    await stage.told()
+    await stage.channels.perform(RenewLease(CALL, 5))
+    await stage.channels.perform(Ask(CALL, STEP, ("welcome", "menu"), 6))
+    assert stage.events == [StepEnded(AT, CALL, STEP, "2")]
+    assert not stage.agi()
+    await stage.channels.perform(Ask(CALL, STEP, ("rating",), 6))
+    assert stage.agi(), "a key counts once"
+
+
+async def test_a_key_before_the_call_was_announced_answers_the_first_question(stage: Stage) -> None:
+    other = {"Uniqueid": "1795439351.9", "Linkedid": "1795439351.9"}
+    stage.say("DTMFEnd", Digit="2", Direction="Received", **other)
+    stage.say("AsyncAGIStart", **other)
+    await stage.emitted(CallArrived)
+    stage.events.clear()
+    await stage.channels.perform(Ask("1795439351.9", STEP, ("welcome", "menu"), 6))
+    assert stage.events == [StepEnded(AT, "1795439351.9", STEP, "2")]
+
+
+async def test_a_key_that_the_question_missed_answers_it(stage: Stage) -> None:
+    await stage.channels.perform(Ask(CALL, STEP, ("welcome", "menu"), 6))
+    stage.say("DTMFEnd", Digit="2", Direction="Sent")
+    stage.say("DTMFEnd", Digit="3", Direction="Received")
+    stage.end("200 result=0", command=0)
+    stage.end("200 result=1 (TIMEOUT/)")
+    await stage.emitted(StepEnded)
+    assert stage.events == [StepEnded(AT, CALL, STEP, "3")]
+
+
+async def test_a_key_pressed_while_people_talk_rates_nothing(stage: Stage) -> None:
+    await ring(stage)
+    stage.say("DTMFEnd", Digit="5", Direction="Received")
+    await stage.told()
+    await stage.channels.perform(Ask(CALL, STEP, ("rating",), 6))
+    stage.end("200 result=0", command=-2)
+    stage.end("200 result=1 (TIMEOUT/)")
+    await stage.emitted(StepEnded)
+    assert StepEnded(AT, CALL, STEP) in stage.events
+
+
 async def test_say_and_music(stage: Stage) -> None:
     await stage.channels.perform(PlayMusic(CALL))
     assert stage.agi()[0]["Command"] == "SET MUSIC ON"
@@ -211,7 +253,8 @@ async def test_both_hangups_are_told_and_later_actions_go_nowhere(stage: Stage) 
     assert stage.sent == []
 
 
-async def test_a_refusal_for_a_channel_that_is_gone_is_no_error(stage: Stage) -> None:
+async def test_a_refusal_for_a_channel_that_is_gone_is_no_error(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_HANGUP_FOLLOWS_S", 1.0)
     refusal = [{"Response": "Error", "Message": "No such channel"}]
     stage.answers = dict.fromkeys(("AGI", "Setvar", "Hangup"), lambda _: refusal)
     with capture_logs() as logs:
@@ -219,7 +262,7 @@ async def test_a_refusal_for_a_channel_that_is_gone_is_no_error(stage: Stage) ->
             await stage.channels.perform(action)
         stage.say("Hangup")
         await stage.told()
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(1.2)
     assert {entry["log_level"] for entry in logs} == {"debug"}
     assert [type(event) for event in stage.events] == [CallerHungUp]
     assert stage.channels.pending == 0

@@ -18,7 +18,7 @@ import structlog
 from ivr.adapters.agi import commands
 from ivr.adapters.agi.survey import find_calls, find_phones
 from ivr.adapters.ami import Ami, Message
-from ivr.adapters.ami_events import AgentLegBegan, CommandEnded, EndpointSeen, LeftAgi, Sign, translate
+from ivr.adapters.ami_events import AgentLegBegan, CommandEnded, EndpointSeen, KeyPressed, LeftAgi, Sign, translate
 from ivr.core.actions import Ask, CancelRing, HangUp, PlayMusic, RenewLease, RingAgent, Say
 from ivr.core.errors import ActionRefused, ActionTimeout, HotlineError, LinkLost
 from ivr.core.events import (
@@ -76,6 +76,10 @@ class _Call:
     channel: str
     takes_orders: bool = True
     """False from the moment that it leaves AsyncAGI, by hanging up or towards the static queue."""
+    ordered: bool = False
+    """It has been given something to play or to do."""
+    pressed: str = ""
+    """The last key since the last question was sent: AsyncAGI drops one that comes before `Read` has begun."""
     commands: dict[str, _Command] = field(default_factory=dict)
     ring: _Ring | None = None
 
@@ -108,6 +112,8 @@ class Channels:
         self._clock = clock
         self._calls: dict[str, _Call] = {}
         self._endpoints: dict[str, bool] = {}
+        self._early: dict[str, str] = {}
+        """Keys pressed before the first order, by call; the call itself may not have been announced yet."""
         self._spoke: set[str] | None = None
         """During a survey: the calls that an event was emitted for since it began."""
         self._background: set[asyncio.Task[None]] = set()
@@ -131,9 +137,15 @@ class Channels:
         if call is None:
             log.debug("agi.no_such_call", call_id=action.call_id, action=type(action).__name__)
             return
+        early = ""
+        if isinstance(action, Ask | Say | PlayMusic | RingAgent) and not call.ordered:
+            call.ordered, early = True, self._early.pop(action.call_id, "")
         try:
             match action:
+                case Ask() if early:
+                    self._tell(StepEnded(self._clock(), action.call_id, action.step, early))
                 case Ask():
+                    call.pressed = ""
                     line = commands.ask(map(self._prompt_path, action.prompts), action.wait_s)
                     takes_s = self._length_s(action.prompts) + action.wait_s
                     await self._command(call, action, takes_s, line, commands.ANSWER)
@@ -224,6 +236,8 @@ class Channels:
                 self._leg_began(told)
             case EndpointSeen():
                 self._endpoint_seen(told)
+            case KeyPressed():
+                self._key_pressed(told)
             case LeftAgi():
                 self._left(self._calls.get(told.call_id))
             case _:
@@ -236,6 +250,7 @@ class Channels:
                 self._calls[event.call_id] = _Call(event.channel)
             case CallerHungUp():
                 self._left(self._calls.pop(event.call_id, None))
+                self._early.pop(event.call_id, None)
             case CallFellBack():
                 self._left(self._calls.get(event.call_id))
             case AgentAnswered():
@@ -294,7 +309,14 @@ class Channels:
             if key is None:
                 self._failed(call, action)
             else:
-                self._tell(StepEnded(end.at, end.call_id, action.step, key))
+                self._tell(StepEnded(end.at, end.call_id, action.step, key or call.pressed))
+
+    def _key_pressed(self, pressed: KeyPressed) -> None:
+        call = self._calls.get(pressed.call_id)
+        if call and call.ordered:
+            call.pressed = pressed.key
+        else:
+            self._early[pressed.call_id] = pressed.key
 
     def _overdue(self, call: _Call, command_id: str) -> None:
         command = self._drop(call, command_id)
@@ -386,7 +408,7 @@ class Channels:
 
     def _adopt(self, found: CallFound) -> None:
         """Take the call as Asterisk has it; what was under way before is forgotten, as the core forgets it."""
-        call = self._calls.setdefault(found.call_id, _Call(found.channel))
+        call = self._calls.setdefault(found.call_id, _Call(found.channel, ordered=True))
         call.takes_orders = found.doing != "fallback"
         if found.doing in ("idle", "fallback"):
             for command_id in list(call.commands):

@@ -24,6 +24,7 @@ EVENTS = (
     "HangupRequest",
     "DialBegin",
     "DialEnd",
+    "DTMFEnd",
     "UserEvent",
     "ContactStatus",
     "DeviceStateChange",
