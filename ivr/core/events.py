@@ -107,7 +107,10 @@ class CallFound:
 
 @dataclass(frozen=True, slots=True)
 class CallsCounted:
-    """All calls that Asterisk has up; ends a series of `CallFound`. `at` is when the count began."""
+    """All calls that Asterisk has up, and those that spoke since the count began; ends a series of `CallFound`.
+
+    `at` is when the count began.
+    """
 
     at: float
     call_ids: tuple[str, ...]

@@ -23,6 +23,7 @@ from ivr.core.calls import Call, Stage
 from ivr.core.dialplan import Plan
 from ivr.core.events import Event
 from ivr.core.line import Line
+from ivr.core.spans import is_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +248,7 @@ class Floor:
             yield from leases.renew_due(self, call, now)
             yield from waiting.announce_due(self, call, now)
         for agent in self.agents.values():
-            if agent.status is Status.WRAP_UP and now - agent.since >= self.rules.wrap_up_s:
+            if agent.status is Status.WRAP_UP and is_over(agent.since, self.rules.wrap_up_s, now):
                 yield ev.WrapUpEnded(now, agent.agent_id)
 
     def resume(self) -> Iterator[Action]:

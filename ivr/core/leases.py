@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ivr.core import actions as do
 from ivr.core.actions import Action
 from ivr.core.calls import Call, Stage
+from ivr.core.spans import is_over
 
 if TYPE_CHECKING:
     from ivr.core.floor import Floor
@@ -27,7 +28,7 @@ def renew(floor: Floor, call: Call, now: float) -> Iterator[Action]:
 
 def renew_due(floor: Floor, call: Call, now: float) -> Iterator[Action]:
     """The same, when a third of the lease has gone by."""
-    if call.stage in LEASED and now - floor.leased_at.get(call.call_id, 0.0) >= seconds(floor, call) / 3:
+    if call.stage in LEASED and is_over(floor.leased_at.get(call.call_id, 0.0), seconds(floor, call) / 3, now):
         yield from renew(floor, call, now)
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from ivr.core.dialplan import Led, Plan
 from ivr.core.targets import Target
 
+_SILENCE_S = 60
+"""More than any question waits for a key (`wait_s`), and more than Asterisk is late by."""
+
 
 def answer(plan: Plan, menu: str, tries: int, key: str, at: float) -> Led:
     """Where a key, or silence (""), leads at `at` from a menu that has been asked `tries` times, and why in words.
@@ -43,7 +46,12 @@ def bounded(plan: Plan, led: Led, asked: int, menu_s: float, at: float, home: st
 
 
 def heard_in(plan: Plan, prompts: tuple[str, ...], elapsed_s: float) -> frozenset[str]:
-    """Which of the prompts, played one after another, had been heard to the end after so many seconds."""
+    """Which of the prompts, played one after another, had been heard to the end after so many seconds.
+
+    None, when no question lasts that long: then the clock was set, and nobody knows what was heard.
+    """
+    if elapsed_s > sum(plan.durations.get(prompt, 0.0) for prompt in prompts) + _SILENCE_S:
+        return frozenset()
     end, heard = 0.0, set()
     for prompt in prompts:
         end += plan.durations.get(prompt, 0.0)

@@ -48,5 +48,5 @@ def gone(floor: Floor, event: ev.CallsCounted) -> Iterator[Event]:
     """Calls that Asterisk does not have any more."""
     up = set(event.call_ids)
     for call in list(floor.calls.values()):
-        if call.live and call.call_id not in up and call.arrived_at < event.at:
+        if call.live and call.call_id not in up:
             yield ev.CallerHungUp(event.at, call.call_id)

@@ -11,6 +11,7 @@ from ivr.core import leading, leases, menu, routing, steps
 from ivr.core.actions import Action
 from ivr.core.calls import Call, Stage
 from ivr.core.events import Event
+from ivr.core.spans import is_over
 
 if TYPE_CHECKING:
     from ivr.core.floor import Floor
@@ -52,7 +53,7 @@ def announce_due(floor: Floor, call: Call, now: float) -> Iterator[Event | Actio
     if call.stage is not Stage.WAITING or call.step:
         return
     announce = floor.plan_of(call.call_id).queues.announce
-    if now - (call.announced_at or call.queued_at or now) < announce.every_s:
+    if not is_over(call.announced_at or call.queued_at or now, announce.every_s, now):
         return
     prompts: tuple[str, ...] = (_place(floor, call),)
     if now - (call.queued_at or now) >= announce.busy_after_s and announce.busy not in call.prompts_heard:

@@ -476,6 +476,7 @@ async def test_a_call_that_speaks_during_the_survey_speaks_for_itself(stage: Sta
     def meanwhile(_: Fields) -> list[Fields]:
         stage.say("Hangup", Uniqueid="1795439352.1", Linkedid="1795439352.1")
         stage.say("AsyncAGIStart", Uniqueid="1795439353.1", Linkedid="1795439353.1")
+        stage.say("AsyncAGIStart", Uniqueid="1795439354.1", Linkedid="1795439354.1")  # after the list was made
         lines = (channel(CALL), channel("1795439352.1"), channel("1795439353.1"))
         return listing("StatusComplete", *lines)(_)
 
@@ -483,6 +484,9 @@ async def test_a_call_that_speaks_during_the_survey_speaks_for_itself(stage: Sta
     await stage.channels.survey()
     assert [event.call_id for event in stage.events if isinstance(event, CallFound)] == [CALL]
     assert "1795439353.1" in stage.channels._calls, "a new call is not forgotten"
+    counted = stage.events[-1]
+    assert isinstance(counted, CallsCounted)
+    assert {"1795439353.1", "1795439354.1"} <= set(counted.call_ids), "who came meanwhile is not missing"
 
 
 # --- command lines ----------------------------------------------------------------------------------------------------

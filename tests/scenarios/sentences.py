@@ -82,7 +82,10 @@ class Stage:
         return call_id
 
     def call(self, caller: str) -> Call:
-        return self.world.floor.calls[self.id_of(caller)]
+        call = self.world.known.get(self.id_of(caller))
+        if call is None:
+            raise Unmet(f"控制程序还不知道 {caller} 的电话")
+        return call
 
     def agent_status(self, agent_id: str) -> Status:
         agent = self.world.floor.agents.get(agent_id)
@@ -238,6 +241,11 @@ def _until(stage: Stage, clock: str) -> None:
     then = now.replace(hour=int(clock[:2]), minute=int(clock[3:]), second=0, microsecond=0)
     then += timedelta(days=then < now)
     stage.world.pass_time((then - now).total_seconds())
+
+
+@sentence("时钟拨动 <秒> 秒")
+def _set_clock(stage: Stage, seconds: str) -> None:
+    stage.world.set_clock(float(seconds))
 
 
 @sentence("控制程序停止")

@@ -9,6 +9,7 @@ from random import Random
 from ivr.core import actions as do
 from ivr.core import events as ev
 from ivr.core.agents import Profile
+from ivr.core.calls import Call
 from ivr.core.dialplan import Plan
 from ivr.core.events import Event
 from tests.core.world import Line, World
@@ -25,12 +26,16 @@ class Telephones(World):
         self.controlled = True
         self.playing: dict[str, tuple[do.Ask | do.Say, float]] = {}
         """What is being played to whom, and when it ends by itself."""
+        self.heard_whole: dict[str, set[str]] = defaultdict(set)
+        """Prompts that were played to their end, by call."""
         self.ring_ends: dict[str, float] = {}
         self.cancelled: set[str] = set()
         self.heard: dict[str, list[str]] = defaultdict(list)
         """Prompts that began, by call; `music` among them."""
         self.static_talks: dict[str, str] = {}
         """Who talks to whom behind the static queue: agent → call."""
+        self.known: dict[str, Call] = {}
+        """Every call as the controller last knew it, also when it has forgotten it since."""
         self.next_tick = now + TICK_S
         super().__init__(Random(0), plan, profiles, now)
 
@@ -44,6 +49,10 @@ class Telephones(World):
             super().tick()
         self._begin_orders()
 
+    def _take(self, events: list[Event], actions: list[do.Action]) -> None:
+        super()._take(events, actions)
+        self.known.update(self.floor.calls)
+
     def pass_time(self, seconds: float) -> None:
         """Let this much time pass, and everything happen that it brings."""
         until = self.now + seconds
@@ -51,6 +60,15 @@ class Telephones(World):
             self.now = max(self.now, due)
             self._happen()
         self.now = max(self.now, until)
+
+    def set_clock(self, seconds: float) -> None:
+        """The computer's clock is set forward or back; Asterisk's own timers take no notice."""
+        self.now += seconds
+        self.next_tick += seconds
+        self.playing = {call_id: (order, end + seconds) for call_id, (order, end) in self.playing.items()}
+        self.ring_ends = {call_id: end + seconds for call_id, end in self.ring_ends.items()}
+        for line in self.lines.values():
+            line.lease_until += seconds
 
     def _next_due(self) -> float:
         leases = [line.lease_until for line in self.lines.values() if line.doing == "idle"]
@@ -60,6 +78,7 @@ class Telephones(World):
         for call_id, line in list(self.lines.items()):
             if call_id in self.playing and self.playing[call_id][1] <= self.now:
                 order, _ = self.playing.pop(call_id)
+                self.heard_whole[call_id].update(order.prompts)
                 self.tell(ev.StepEnded(self.now, call_id, order.step))
             elif self.ring_ends.get(call_id, self.now + 1) <= self.now:
                 self.end_ring(call_id, "no_answer")
@@ -121,9 +140,14 @@ class Telephones(World):
 
     def key(self, call_id: str, key: str) -> None:
         """A key: it ends a question, and means nothing at any other time."""
-        order, _ = self.playing.get(call_id, (None, 0.0))
+        order, end = self.playing.get(call_id, (None, 0.0))
         if isinstance(order, do.Ask):
             del self.playing[call_id]
+            end -= order.wait_s
+            for name in reversed(order.prompts):
+                if end <= self.now:
+                    self.heard_whole[call_id].add(name)
+                end -= self.plan.durations[name]
             self.tell(ev.StepEnded(self.now, call_id, order.step, key))
 
     def ringing(self, agent_id: str) -> str | None:
@@ -141,6 +165,8 @@ class Telephones(World):
         if call_id := self.ringing(agent_id):
             line = self.lines[call_id]
             assert line.ring
+            notice = self.plan.city.recording.notice
+            assert notice in self.heard_whole[call_id], "recorded before the notice was heard"
             line.doing = "talking"
             del self.ring_ends[call_id]
             self.tell(ev.AgentAnswered(self.now, call_id, line.ring.ring_id))

@@ -382,7 +382,7 @@ class Channels:
         """Ask for every call and every telephone, and emit what there is.
 
         Emits PhoneReached and PhoneLost for what changed (at the first survey: for all), CallFound for each citizen's
-        call that has not spoken for itself meanwhile, and one CallsCounted. Raises AmiError.
+        call that has not spoken for itself meanwhile, and one CallsCounted with those that have. Raises AmiError.
         """
         at = self._clock()
         for seen in await find_phones(self._ami, at):
@@ -404,7 +404,7 @@ class Channels:
                 self._leg_began(sign)
         for found in silent:
             self._emit(found)
-        self._emit(CallsCounted(at, tuple(calls)))
+        self._emit(CallsCounted(at, (*calls, *sorted(spoke - calls.keys() - {""}))))
 
     def _adopt(self, found: CallFound) -> None:
         """Take the call as Asterisk has it; what was under way before is forgotten, as the core forgets it."""

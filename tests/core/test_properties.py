@@ -1,0 +1,202 @@
+"""What must hold whatever people press and whatever happens, over a telephone world with a clock."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ivr.core import events as ev
+from ivr.core.actions import Action
+from ivr.core.agents import Profile, Status
+from ivr.core.calls import Outcome, Stage
+from ivr.core.events import Event
+from tests.core.world import PROFILES, shipped_plan
+from tests.scenarios.telephones import Telephones
+
+PLAN = shipped_plan()
+SKILLS = frozenset(queue.skill for queue in PLAN.queues.queue.values())
+ABLE = tuple(Profile(agent_id, agent_id, SKILLS) for agent_id in ("8001", "8002"))
+LEFT_ALONE_S = 300
+"""Within this time every caller who does nothing more has reached a person, when persons are there."""
+
+Move = Callable[["Watched"], None]
+
+
+class Watched(Telephones):
+    """The world, in which after every event one agent has at most one call, and one call at most one agent."""
+
+    def _take(self, events: list[Event], actions: list[Action]) -> None:
+        super()._take(events, actions)
+        busy = Counter(line.ring.phone for line in self.lines.values() if line.ring)
+        assert all(n == 1 for n in busy.values()), f"two calls on one telephone: {busy}"
+        held = Counter(call.ring.agent_id for call in self.floor.calls.values() if call.ring)
+        assert all(n == 1 for n in held.values()), f"two calls for one agent: {held}"
+        for call in self.floor.calls.values():
+            assert sum(ring.ended_at is None for ring in call.rings) <= 1, f"two agents for {call.call_id}"
+
+    def nth(self, n: int) -> str | None:
+        """One of the callers on the line."""
+        return list(self.lines)[n % len(self.lines)] if self.lines else None
+
+    def serve(self, seconds: int) -> None:
+        """Everybody does their duty: answers after a second, talks for a second, is ready again."""
+        for profile in self.profiles:
+            self.tell(ev.PhoneReached(self.now, profile.agent_id))
+            self.tell(ev.AgentSignedIn(self.now, profile.agent_id))
+        for _ in range(seconds):
+            if not self.lines:
+                return
+            for profile in self.profiles:
+                if not self.agent_hangs_up(profile.agent_id):
+                    self.answer(profile.agent_id)
+                self.tell(ev.AgentPressedReady(self.now, profile.agent_id))
+            self.pass_time(1)
+
+
+# --- what can happen --------------------------------------------------------------------------------------------------
+
+
+def arrive(ani: str, dnis: str) -> Move:
+    return lambda world: world.arrive(ani, dnis) and None
+
+
+def press(n: int, key: str, times: int) -> Move:
+    """A key; `times` > 1: the end of the question is told more than once, as when two keys are pressed at once."""
+
+    def move(world: Watched) -> None:
+        call_id = world.nth(n)
+        if call_id is None:
+            return
+        step = world.playing[call_id][0].step if call_id in world.playing else world.floor.calls[call_id].step
+        world.key(call_id, key)
+        for _ in range(times - 1):
+            world.tell(ev.StepEnded(world.now, call_id, step, key))
+
+    return move
+
+
+def hang_up(n: int) -> Move:
+    return lambda world: world.hang_up(world.nth(n) or "")
+
+
+def agent(kind: str, agent_id: str) -> Move:
+    def move(world: Watched) -> None:
+        ringing = world.ringing(agent_id)
+        match kind:
+            case "answer":
+                world.answer(agent_id)
+            case "hang up":
+                world.agent_hangs_up(agent_id)
+            case "reject" if ringing:
+                world.end_ring(ringing, "rejected")
+            case "ready":
+                world.tell(ev.AgentSignedIn(world.now, agent_id))
+                world.tell(ev.AgentPressedReady(world.now, agent_id))
+            case "break":
+                world.tell(ev.AgentPressedBreak(world.now, agent_id))
+            case "sign out":
+                world.tell(ev.AgentSignedOut(world.now, agent_id))
+            case "phone":
+                world.tell(ev.PhoneLost(world.now, agent_id))
+
+    return move
+
+
+def restart(down_s: float, leaving: int | None) -> Move:
+    """The controller is away for a while, and perhaps somebody hangs up meanwhile."""
+
+    def move(world: Watched) -> None:
+        world.stop_controller()
+        world.pass_time(down_s)
+        if leaving is not None:
+            hang_up(leaving)(world)
+        world.start_controller()
+
+    return move
+
+
+NUMBERS = st.sampled_from(["13800138000", "", "+8613907330001", "8613900000000", "1" * 40, "\x00\n", "anonymous"])
+DIALLED = st.sampled_from(["12345", "12345", "12346", "", "0", "9" * 40])
+KEYS = st.sampled_from("0123456789*#")
+WAITS = st.sampled_from([0.0, 0.1, 1.0, 2.0, 5.0, 9.0, 31.0]).map(lambda s: lambda world: world.pass_time(s))
+ARRIVALS = st.builds(arrive, NUMBERS, DIALLED)
+PRESSES = st.builds(press, st.integers(0, 9), KEYS, st.integers(1, 3))
+HANG_UPS = st.builds(hang_up, st.integers(0, 9))
+AGENTS = st.builds(
+    agent,
+    st.sampled_from(["answer", "answer", "hang up", "reject", "ready", "ready", "break", "sign out", "phone"]),
+    st.sampled_from([profile.agent_id for profile in PROFILES]),
+)
+RESTARTS = st.builds(restart, st.sampled_from([0.0, 1.0, 6.0, 30.0]), st.none() | st.integers(0, 9))
+CLOCKS = st.sampled_from([-3600.0, 86400.0, -1.0, -86400.0, 600.0]).map(lambda s: lambda world: world.set_clock(s))
+
+
+def moves(*kinds: st.SearchStrategy[Move]) -> st.SearchStrategy[list[Move]]:
+    return st.lists(st.one_of(WAITS, *kinds), max_size=40)
+
+
+def _balance(world: Watched) -> None:
+    """After everybody has hung up: as many outcomes as calls, one each."""
+    for call_id in list(world.lines):
+        world.hang_up(call_id)
+    world.pass_time(1)
+    known = {e.call_id for e in world.journal if isinstance(e, ev.CallArrived | ev.CallFound | ev.CallFellBack)}
+    ended = Counter(e.call_id for e in world.journal if isinstance(e, ev.CallEnded))
+    assert set(ended) == known
+    assert sum(Counter(e.outcome for e in world.journal if isinstance(e, ev.CallEnded)).values()) == len(known)
+    assert not [a for a in world.floor.agents.values() if a.status in (Status.RESERVED, Status.TALKING)]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    first=ARRIVALS,
+    happened=moves(PRESSES, PRESSES, PRESSES, AGENTS, ARRIVALS),
+    start=st.floats(1_767_225_600, 1_798_761_600),
+)
+def test_no_key_sequence_strands_a_caller(first: Move, happened: list[Move], start: float) -> None:
+    world = Watched(PLAN, ABLE, start)
+    for move in (first, *happened):
+        move(world)
+    world.serve(LEFT_ALONE_S)
+    for call_id in world.floor.calls:
+        call = world.floor.calls[call_id]
+        assert call.answered, f"{call_id} is {call.stage} and nobody has answered"
+    assert not world.lines, "somebody is still on the line"
+    assert {e.outcome for e in world.journal if isinstance(e, ev.CallEnded)} <= {Outcome.ANSWERED}
+    _balance(world)
+
+
+@settings(max_examples=150, deadline=None)
+@given(happened=moves(ARRIVALS, PRESSES, HANG_UPS, AGENTS, AGENTS, RESTARTS, CLOCKS))
+def test_the_books_balance_whatever_happens(happened: list[Move]) -> None:
+    world = Watched(PLAN, PROFILES, 1_790_000_000.0)
+    for move in happened:
+        move(world)
+    _balance(world)
+
+
+@settings(max_examples=150, deadline=None)
+@given(happened=moves(ARRIVALS, PRESSES, HANG_UPS, AGENTS, AGENTS, CLOCKS))
+def test_a_clock_that_jumps_loses_nobody(happened: list[Move]) -> None:
+    world = Watched(PLAN, PROFILES, 1_790_000_000.0)
+    for move in happened:
+        before = len(world.journal)
+        move(world)
+        fallen = [e for e in world.journal[before:] if isinstance(e, ev.CallFellBack)]
+        assert not fallen, "the static queue took a call from a controller that was there"
+    ended = {e.call_id for e in world.journal if isinstance(e, ev.CallEnded)}
+    assert not ended & set(world.lines)
+    waiting = [call_id for call_id in world.lines if world.floor.calls[call_id].stage is Stage.WAITING]
+    world.serve(LEFT_ALONE_S)
+    assert all(world.floor.calls[call_id].rings for call_id in waiting if call_id in world.floor.calls)
+    _balance(world)
+
+
+def test_who_left_unseen_after_the_clock_was_set_back_is_in_the_books() -> None:
+    world = Watched(PLAN, PROFILES, 1_790_000_000.0)
+    for move in (arrive("13800138000", "12345"), lambda w: w.set_clock(-3600), restart(1.0, 0)):
+        move(world)
+    _balance(world)
