@@ -20,7 +20,7 @@ import structlog
 
 from ivr import accounts, plans
 from ivr.adapters import models, pbx
-from ivr.adapters.agi import Channels, beat
+from ivr.adapters.agi import Channels, Outside, beat
 from ivr.adapters.ami import Ami
 from ivr.adapters.pbx.secrets import CITIZEN
 from ivr.adapters.speech import Recogniser
@@ -82,7 +82,7 @@ class Hotline:
         desk = config.desk
         plan = plans.load(root, config.city.language)
         profiles = [Profile(a.id, a.name, frozenset(a.skills)) for a in config.agent]
-        rules = Rules(desk.ring_s, desk.wrap_up_s, desk.rating_s, config.asterisk.lease_s)
+        rules = Rules(desk.ring_s, desk.wrap_up_s, desk.rating_s, config.outside.ring_s, config.asterisk.lease_s)
         self.floor = Floor(plan, profiles, rules)
         self.switchboard = Switchboard(self.floor, store, self._perform, self._publish, time.time)
         self.ami = Ami(
@@ -100,6 +100,7 @@ class Hotline:
             recordings=config.recordings,
             emit=self.switchboard.tell,
             clock=time.time,
+            outside=Outside(config.outside.trunk and f"trunk-{config.outside.trunk}", config.outside.caller_id),
         )
         self.recogniser = Recogniser(partial(models.find_model, config), processes=config.speech.processes)
         self.archive = Archive(

@@ -103,6 +103,14 @@ class Books(_Section):
     service_level_s: Annotated[float, Field(gt=0, le=3600)] = 15
 
 
+class Outside(_Section):
+    """Calls to the outside: departments, 110, the duty mobile, callbacks."""
+
+    trunk: str = ""
+    caller_id: Annotated[str, Field(pattern=r"^\+?[0-9]{2,20}$")] = "12345"
+    ring_s: Annotated[int, Field(ge=3, le=120)] = 25
+
+
 class Log(_Section):
     level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
 
@@ -111,6 +119,7 @@ class Trunk(_Section):
     name: Name
     match: list[str] = Field(min_length=1)
     codecs: list[Name] = ["g722", "alaw", "ulaw"]
+    host: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?)?$")] = ""
 
     @field_validator("match")
     @classmethod
@@ -145,6 +154,7 @@ class Config(BaseSettings):
     speech: Speech = Speech()
     desk: Desk = Desk()
     books: Books = Books()
+    outside: Outside = Outside()
     log: Log = Log()
     trunk: list[Trunk] = []
     agent: list[Agent] = []
@@ -166,6 +176,9 @@ class Config(BaseSettings):
             for name in sorted(set(names)):
                 if names.count(name) > 1:
                     raise ValueError(f"{kind} {name!r} is there {names.count(name)} times")
+        way = self.outside.trunk
+        if way and not any(trunk.name == way and trunk.host for trunk in self.trunk):
+            raise ValueError(f"outside.trunk: there is no trunk {way!r} with a host to send calls to")
         return self
 
     @property

@@ -11,7 +11,8 @@ from ivr.core import dialplan
 from ivr.core.dialplan import Plan
 from ivr.core.errors import DialplanError
 
-FILES = ("city.toml", "queues.toml")
+FILES = ("city.toml", "queues.toml", "departments.toml")
+OPTIONAL = "departments.toml"
 
 
 def stamp(root: Path, language: str) -> tuple[int, ...]:
@@ -25,9 +26,9 @@ def load(root: Path, language: str) -> Plan:
 
     Raises DialplanError or PromptError with one sentence per mistake.
     """
-    city, queues = (_table(root / "dialplans" / name) for name in FILES)
+    city, queues, departments = (_table(root / "dialplans" / name, needed=name != OPTIONAL) for name in FILES)
     recorded = prompts.load(root / "prompts" / language)
-    return dialplan.parse(city, queues, {name: prompt.duration_s for name, prompt in recorded.items()})
+    return dialplan.parse(city, queues, {name: prompt.duration_s for name, prompt in recorded.items()}, departments)
 
 
 def _changed_at(path: Path) -> int:
@@ -37,10 +38,12 @@ def _changed_at(path: Path) -> int:
         return 0
 
 
-def _table(path: Path) -> dict[str, Any]:
+def _table(path: Path, *, needed: bool) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
+        if not needed:
+            return {}
         raise DialplanError(f"{path}: there is no such file.") from None
     except UnicodeDecodeError:
         raise DialplanError(f"{path}: this is not UTF-8 text; save it again as UTF-8.") from None

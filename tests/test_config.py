@@ -27,7 +27,7 @@ def _refused(tmp_path: Path, text: str) -> str:
 def test_the_shipped_file_says_what_the_defaults_are(monkeypatch: pytest.MonkeyPatch) -> None:
     shipped = config.load(REPO / "config.toml")
     assert {a.id for a in shipped.agent} == {"8001", "8002", "8003"}
-    for name in ("city", "asterisk", "sip", "http", "ami", "web", "desk", "log"):
+    for name in ("city", "asterisk", "sip", "http", "ami", "web", "desk", "outside", "log"):
         assert getattr(shipped, name) == getattr(config.Config(), name), name
 
 
@@ -47,6 +47,8 @@ def test_the_shipped_file_says_what_the_defaults_are(monkeypatch: pytest.MonkeyP
             "agent = [{id='80', name='x', skills=['a']}, {id='80', name='y', skills=['a']}]",
             "agent '80' is there 2 times.",
         ),
+        ("[outside]\ntrunk = 'a'\n", "outside.trunk: there is no trunk 'a' with a host to send calls to."),
+        ("[[trunk]]\nname = 'a'\nmatch = ['10.0.0.9']\nhost = 'a b'\n", "trunk.#1.host"),
         ("[web\n", "not readable as TOML"),
     ],
 )

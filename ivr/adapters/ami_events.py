@@ -20,6 +20,8 @@ from ivr.core.events import (
     CallFellBack,
     CallFound,
     Event,
+    LegAnswered,
+    LegEnded,
     RingEnded,
 )
 
@@ -101,7 +103,7 @@ _REASONS = {
     "DONTCALL": "rejected",
     "TORTURE": "rejected",
 }
-"""Dial's DIALSTATUS → RingEnded.reason."""
+"""Dial's DIALSTATUS → RingEnded.reason and LegEnded.reason."""
 
 _DEVICE_STATES = {
     "NOT_INUSE": True,
@@ -115,12 +117,21 @@ _DEVICE_STATES = {
 }
 """Asterisk's device states → is there a telephone? UNKNOWN says nothing."""
 
-_DOING = {"hotline": "idle", "ring": "ringing", "answered": "ringing", "fallback": "fallback"}
+_DOING = {
+    "hotline": "idle",
+    "ring": "ringing",
+    "answered": "ringing",
+    "outside": "dialling",
+    "fallback": "fallback",
+}
 """Context of the citizen's channel (dialplans/extensions.conf) → CallFound.doing, as long as nobody talks."""
 
+_CONNECTED = {"ringing": "talking", "dialling": "outside"}
+"""The same in a bridge."""
 
 _OF_CONTROLLER = frozenset({"AGI", "Playback", "Read"})
-"""Applications that run for the controller. In `ring` they mean that it is over: Asterisk still shows the context."""
+"""Applications that run for the controller. In `ring` and `outside` they mean that it is over: Asterisk still shows
+the context."""
 
 
 def translate(message: Headers, at: float) -> Event | Sign | None:
@@ -137,9 +148,9 @@ def found(message: Headers, at: float) -> CallFound | AgentLegBegan | None:
     doing = _DOING.get(message.get("Context", ""))
     if doing is None:
         return None
-    if doing == "ringing" and message.get("BridgeID", ""):
-        doing = "talking"
-    elif doing == "ringing" and message.get("Application", "") in _OF_CONTROLLER:
+    if doing in _CONNECTED and message.get("BridgeID", ""):
+        doing = _CONNECTED[doing]
+    elif doing in _CONNECTED and message.get("Application", "") in _OF_CONTROLLER:
         doing = "idle"
     # DNID and not Exten, which in `ring` and `fallback` is no longer the number that was dialled.
     ani, dnis = _number(message.get("CallerIDNum", "")), _number(message.get("DNID", ""))
@@ -210,7 +221,7 @@ def _device_state(message: Headers, at: float) -> EndpointSeen | None:
 
 def _told_by_dialplan(message: Headers, at: float) -> Event | None:
     """UserEvents of dialplans/extensions.conf."""
-    call_id, ring_id = message.get("CallId", ""), message.get("RingId", "")
+    call_id, ring_id, leg_id = (message.get(name, "") for name in ("CallId", "RingId", "LegId"))
     if not call_id:
         return None
     match message.get("UserEvent", ""):
@@ -221,9 +232,19 @@ def _told_by_dialplan(message: Headers, at: float) -> Event | None:
         case "HotlineAgentHungUp" if ring_id:
             return AgentHungUp(at, call_id, ring_id)
         case "HotlineRingEnded" if ring_id:
-            reason = _REASONS.get(message.get("Status", ""), "unreachable")
-            return RingEnded(at, call_id, ring_id, "rejected" if message.get("Cause") == _REJECTED else reason)
+            return RingEnded(at, call_id, ring_id, _reason(message))
+        case "HotlineLegAnswered" if leg_id:
+            return LegAnswered(at, call_id, leg_id)
+        case "HotlineLegEnded" if leg_id:
+            met = message.get("Status") == "ANSWER"
+            return LegEnded(at, call_id, leg_id, "hung_up" if met else _reason(message))
     return None
+
+
+def _reason(message: Headers) -> str:
+    if message.get("Cause") == _REJECTED:
+        return "rejected"
+    return _REASONS.get(message.get("Status", ""), "unreachable")
 
 
 _TABLE: dict[str, Callable[[Headers, float], Event | Sign | None]] = {

@@ -60,6 +60,21 @@ class CancelRing:
 
 
 @dataclass(frozen=True, slots=True)
+class DialOutside:
+    """Call an outside number for the citizen, announce the call there, then connect the two.
+
+    Ends as `LegAnswered` and later `LegEnded`, or as `LegEnded` alone; the citizen is back then.
+    """
+
+    call_id: str
+    leg_id: str
+    number: str
+    ring_s: int
+    announcement: str
+    """The prompt that whoever answers hears first."""
+
+
+@dataclass(frozen=True, slots=True)
 class RenewLease:
     """Keep the dialplan from taking the call to the static queue for another `seconds`."""
 
@@ -89,4 +104,6 @@ class WriteNote:
     call_id: str
 
 
-Action = Ask | Say | PlayMusic | RingAgent | CancelRing | RenewLease | HangUp | CloseRecording | WriteNote
+Action = (
+    Ask | Say | PlayMusic | RingAgent | CancelRing | DialOutside | RenewLease | HangUp | CloseRecording | WriteNote
+)  # fmt: skip

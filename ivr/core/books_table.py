@@ -12,6 +12,7 @@ from ivr.core.calls import Outcome
 
 OUTCOMES: Mapping[Outcome, str] = {
     Outcome.ANSWERED: "已接通",
+    Outcome.PASSED_ON: "已转外单位",
     Outcome.ABANDONED: "排队中放弃",
     Outcome.LEFT_IN_MENU: "导航中挂机",
     Outcome.FELL_BACK: "转应急排队",

@@ -1,6 +1,8 @@
 """One call: what it is, and how each event changes it.
 
     menu ◄─► waiting ◄──► ringing ──► talking ──► rating ──► ended
+      │        ▲ │           │           │           │
+      └────► outside ────────┼───────────┼─────► (rating, or goodbye)
       │         │            │           │           │
       └─────────┴────────────┴───────────┴───────────┴──► fallback (the static queue) ──► ended
 
@@ -24,6 +26,8 @@ class Stage(StrEnum):
     WAITING = "waiting"
     RINGING = "ringing"
     TALKING = "talking"
+    OUTSIDE = "outside"
+    """An outside number is called for the citizen, or talks with them."""
     RATING = "rating"
     FALLBACK = "fallback"
     ENDED = "ended"
@@ -34,6 +38,8 @@ class Outcome(StrEnum):
 
     ANSWERED = "answered"
     """An agent spoke with the citizen."""
+    PASSED_ON = "passed_on"
+    """No agent, but an outside number spoke with the citizen: a department, 110, the duty mobile."""
     ABANDONED = "abandoned"
     """The citizen hung up in the line or while an agent's telephone rang."""
     LEFT_IN_MENU = "left_in_menu"
@@ -59,6 +65,21 @@ class Ring:
     agent_rate: int = 8000
     recorded: bool = False
     """Both legs' files are closed and whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One attempt to reach one outside number."""
+
+    leg_id: str
+    number: str
+    name: str
+    dialled_at: float
+    why: str = ""
+    answered_at: float | None = None
+    ended_at: float | None = None
+    reason: str = ""
+    """Why it ended: a `LegEnded.reason`, `caller_hung_up` or `lost`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +123,7 @@ class Call:
     """When the last announcement in the line began."""
     announcements: int = 0
     rings: tuple[Ring, ...] = ()
+    legs: tuple[Leg, ...] = ()
     rating: int | None = None
     ended_at: float | None = None
     outcome: Outcome | None = None
@@ -118,6 +140,12 @@ class Call:
     def answered(self) -> Ring | None:
         """The first attempt that an agent answered."""
         return next((ring for ring in self.rings if ring.answered_at is not None), None)
+
+    @property
+    def leg(self) -> Leg | None:
+        """The outside number that rings or talks."""
+        last = self.legs[-1] if self.legs else None
+        return last if last and last.ended_at is None else None
 
     @property
     def live(self) -> bool:
@@ -143,6 +171,8 @@ def outcome_of(call: Call) -> Outcome:
     """How this call ends if it ends now."""
     if call.answered:
         return Outcome.ANSWERED
+    if any(leg.answered_at is not None for leg in call.legs):
+        return Outcome.PASSED_ON
     if call.stage is Stage.FALLBACK:
         return Outcome.FELL_BACK
     if call.shutting_down:
@@ -200,24 +230,37 @@ def evolve(call: Call, event: Event) -> Call:
         case ev.AgentHungUp() if call.ring and call.ring.ring_id == event.ring_id:
             call = _ring(call, event.ring_id, ended_at=event.at, reason="agent_hung_up")
             return replace(call, stage=Stage.RATING)
+        case ev.LegDialled():
+            leg = Leg(event.leg_id, event.number, event.name, event.at, event.why)
+            return replace(call, stage=Stage.OUTSIDE, legs=(*call.legs, leg))
+        case ev.LegAnswered() if call.leg and call.leg.leg_id == event.leg_id:
+            return _leg(call, answered_at=event.at)
+        case ev.LegEnded() if call.leg and call.leg.leg_id == event.leg_id:
+            met = call.leg.answered_at is not None
+            return _leg(
+                replace(call, stage=Stage.RATING if met else call.stage), ended_at=event.at, reason=event.reason
+            )
         case ev.RatingGiven():
             return replace(call, rating=event.rating)
         case ev.CallFellBack():
-            return replace(_close_ring(call, event.at, "lost"), stage=Stage.FALLBACK, step="")
+            return replace(_close(call, event.at, "lost"), stage=Stage.FALLBACK, step="")
         case ev.CallFound():
             return _found(replace(call, channel=event.channel, step=""), event)
         case ev.CallDismissed():
             return replace(call, shutting_down=True)
         case ev.CallEnded():
-            call = _close_ring(call, event.at, "caller_hung_up")
+            call = _close(call, event.at, "caller_hung_up")
             return replace(call, stage=Stage.ENDED, step="", ended_at=event.at, outcome=Outcome(event.outcome))
     return call
 
 
 def _found(call: Call, event: ev.CallFound) -> Call:
     # A conversation that the journal knows nothing of is out of our hands, like one in the static queue.
-    if event.doing == "fallback" or (event.doing in ("ringing", "talking") and call.ring is None):
-        return replace(_close_ring(call, event.at, "lost"), stage=Stage.FALLBACK)
+    unknown = (event.doing in ("ringing", "talking") and call.ring is None) or (
+        event.doing in ("dialling", "outside") and call.leg is None
+    )
+    if event.doing == "fallback" or unknown:
+        return replace(_close(call, event.at, "lost"), stage=Stage.FALLBACK)
     return call
 
 
@@ -250,5 +293,12 @@ def _ring(call: Call, ring_id: str, **changes: object) -> Call:
     return replace(call, rings=rings)
 
 
-def _close_ring(call: Call, at: float, reason: str) -> Call:
-    return _ring(call, call.ring.ring_id, ended_at=at, reason=reason) if call.ring else call
+def _leg(call: Call, **changes: object) -> Call:
+    """The call with changes to the last of its legs."""
+    return replace(call, legs=(*call.legs[:-1], replace(call.legs[-1], **changes)))  # type: ignore[arg-type]
+
+
+def _close(call: Call, at: float, reason: str) -> Call:
+    """The call without a ring or a leg under way."""
+    call = _ring(call, call.ring.ring_id, ended_at=at, reason=reason) if call.ring else call
+    return _leg(call, ended_at=at, reason=reason) if call.leg else call

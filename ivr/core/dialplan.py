@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from ivr.core.city import City, Menu
+from ivr.core.departments import Departments
 from ivr.core.errors import DialplanError, sentences
 from ivr.core.hours import is_open
 from ivr.core.numbers import national
@@ -43,6 +44,7 @@ class Plan(Table):
     queues: Queues
     durations: dict[str, float]
     """Seconds that each prompt lasts; also the list of the prompts that exist."""
+    departments: Departments = Departments()
 
     def entry(self, ani: str, dnis: str, at: float) -> Led:
         """Where a call that arrives at `at` (seconds since the epoch) leads, and the rule's name in words."""
@@ -96,23 +98,34 @@ class Plan(Table):
         return str(target.queue)
 
 
-def parse(city: Mapping[str, Any], queues: Mapping[str, Any], durations: Mapping[str, float]) -> Plan:
+def parse(
+    city: Mapping[str, Any],
+    queues: Mapping[str, Any],
+    durations: Mapping[str, float],
+    departments: Mapping[str, Any] | None = None,
+) -> Plan:
     """Check decoded tables. `durations`: seconds by prompt name.
 
     Raises DialplanError with one sentence per mistake, each naming the file and the key.
     """
     problems: list[str] = []
     parts: list[Any] = []
-    for file, model, table in (("city.toml", City, city), ("queues.toml", Queues, queues)):
+    tables: tuple[tuple[str, type[Table], Mapping[str, Any]], ...] = (
+        ("city.toml", City, city),
+        ("queues.toml", Queues, queues),
+        ("departments.toml", Departments, departments or {}),
+    )
+    for file, model, table in tables:
         try:
             parts.append(model.model_validate(table))
         except ValidationError as error:
             problems += sentences(file, error.errors())
     if not problems:
-        problems = list(mistakes(parts[0], parts[1], durations))
+        city_table, queues_table, departments_table = parts
+        problems = list(mistakes(city_table, queues_table, departments_table, durations))
     if problems:
         raise DialplanError("\n".join(problems))
-    return Plan(city=parts[0], queues=parts[1], durations=dict(durations))
+    return Plan(city=parts[0], queues=parts[1], departments=parts[2], durations=dict(durations))
 
 
 def _gates(city: City, target: Target) -> list[Target | Menu]:

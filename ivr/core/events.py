@@ -3,6 +3,7 @@
 `at` is always seconds since the epoch (UTC) as told by the adapter that saw it; the core has no clock.
 `call_id` is Asterisk's linkedid, which is also the unique id of the citizen's own channel.
 `ring_id` names one attempt to ring one agent for one call: `<call_id>/<n>`, n from 1.
+`leg_id` names one attempt to reach an outside number for one call: `<call_id>/t<n>`, n from 1.
 `step` names one prompt or question played to one call: `<call_id>:<n>`, n from 1.
 """
 
@@ -75,6 +76,26 @@ class AgentHungUp:
 
 
 @dataclass(frozen=True, slots=True)
+class LegAnswered:
+    """An outside number was picked up, and has heard where the call comes from."""
+
+    at: float
+    call_id: str
+    leg_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegEnded:
+    """The call to an outside number is over."""
+
+    at: float
+    call_id: str
+    leg_id: str
+    reason: str
+    """`hung_up` after an answer; else `no_answer`, `busy`, `rejected`, `unreachable`, `cancelled`."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallerHungUp:
     """The citizen's channel is gone, whoever ended it."""
 
@@ -100,7 +121,8 @@ class CallFound:
     call_id: str
     channel: str
     doing: str
-    """`idle` (in AsyncAGI, waiting for orders), `ringing`, `talking` or `fallback`."""
+    """`idle` (in AsyncAGI, waiting for orders), `ringing`, `talking`, `dialling` or `outside` (an outside number rings,
+    or talks with the citizen), or `fallback`."""
     ani: str = ""
     dnis: str = ""
 
@@ -204,6 +226,19 @@ class CallOffered:
 
 
 @dataclass(frozen=True, slots=True)
+class LegDialled:
+    """The core gave the citizen to an outside number, which is now being called."""
+
+    at: float
+    call_id: str
+    leg_id: str
+    number: str
+    name: str
+    """What the city calls it, or the number."""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RatingGiven:
     """The citizen rated the call. `rating` is 1 (very satisfied) … 5, or 0 for "not rated"."""
 
@@ -268,7 +303,7 @@ Event = (
     CallArrived | StepEnded | AgentAnswered | RingEnded | AgentHungUp | CallerHungUp | CallFellBack | CallFound
     | CallsCounted | PhoneReached | PhoneLost | AgentSignedIn | AgentSignedOut | AgentPressedReady | AgentPressedBreak
     | StepStarted | CallQueued | CallOffered | RatingGiven | CallDismissed | CallEnded | AgentSetAside | WrapUpEnded
-    | RecordingFinished | NoteWritten
+    | RecordingFinished | NoteWritten | LegDialled | LegAnswered | LegEnded
 )  # fmt: skip
 
 

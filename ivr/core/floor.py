@@ -16,7 +16,7 @@ from ivr.core import actions as do
 from ivr.core import agents as agent_states
 from ivr.core import calls as call_states
 from ivr.core import events as ev
-from ivr.core import leading, leases, menu, recovery, talking, waiting
+from ivr.core import leading, leases, menu, recovery, talking, transfers, waiting
 from ivr.core.actions import Action
 from ivr.core.agents import Agent, Profile, Status
 from ivr.core.calls import Call, Stage
@@ -33,6 +33,8 @@ class Rules:
     ring_s: int = 15
     wrap_up_s: float = 120
     rating_s: float = 6
+    outside_s: int = 25
+    """How long an outside number rings."""
     lease_s: int = 12
     """The lease while music is played. Longer than any announcement, behind which a ring may have to wait."""
     remember_s: float = 300
@@ -217,6 +219,10 @@ class Floor:
                 yield from talking.not_answered(self, call, event)
             case ev.AgentHungUp():
                 yield from talking.agent_hung_up(self, call, event)
+            case ev.LegDialled():
+                yield from transfers.dialled(self, call, event)
+            case ev.LegEnded():
+                yield from transfers.ended(self, call, event)
             case ev.CallerHungUp():
                 yield from talking.caller_hung_up(call, event)
             case ev.CallFellBack():

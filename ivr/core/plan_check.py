@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ivr.core.city import City, Menu
+from ivr.core.departments import Departments
 from ivr.core.numbers import national
 from ivr.core.queues import Queues
 from ivr.core.targets import Target
@@ -38,14 +39,14 @@ def places(city: City, queues: Queues) -> Iterator[Place]:
             where, target = f"{where}.closed", target.closed
 
 
-def mistakes(city: City, queues: Queues, prompts: Mapping[str, float]) -> Iterator[str]:
+def mistakes(city: City, queues: Queues, departments: Departments, prompts: Mapping[str, float]) -> Iterator[str]:
     """`prompts`: seconds by the name of each prompt that exists."""
     for place in places(city, queues):
         yield from _misled(place, city, queues)
     for name, menu in city.menu.items():
         if menu.hours is not None and menu.hours not in city.hours:
             yield f"city.toml: menu.{name}: there are no hours {menu.hours!r}."
-    for where, name in _prompts(city, queues):
+    for where, name in (*_prompts(city, queues), *_departments_prompts(departments)):
         if name not in prompts:
             yield f"{where}: there is no prompt {name!r} in prompts/."
     yield from _circles(city)
@@ -114,6 +115,11 @@ def _prompts(city: City, queues: Queues) -> Iterator[tuple[str, str]]:
     for n in range(announce.most + 2):
         yield "queues.toml: announce", announce.prompt_for(n)
     yield "queues.toml: announce.busy", announce.busy
+
+
+def _departments_prompts(departments: Departments) -> Iterator[tuple[str, str]]:
+    yield "departments.toml: context", departments.context
+    yield "departments.toml: unanswered", departments.unanswered
 
 
 def _circles(city: City) -> Iterator[str]:

@@ -24,6 +24,9 @@ def found(floor: Floor, call: Call, event: ev.CallFound) -> Iterator[Event | Act
     elif event.doing == "talking":
         if ring and ring.answered_at is None:
             yield ev.AgentAnswered(event.at, call.call_id, ring.ring_id)
+    elif event.doing == "outside":
+        if call.leg and call.leg.answered_at is None:
+            yield ev.LegAnswered(event.at, call.call_id, call.leg.leg_id)
     elif event.doing == "idle":
         yield from _idle(floor, call, event)
 
@@ -36,6 +39,9 @@ def _idle(floor: Floor, call: Call, event: ev.CallFound) -> Iterator[Event | Act
         yield do.PlayMusic(call.call_id)
     elif ring:
         yield ev.AgentHungUp(event.at, call.call_id, ring.ring_id)
+    elif call.leg:
+        reason = "cancelled" if call.leg.answered_at is None else "hung_up"
+        yield ev.LegEnded(event.at, call.call_id, call.leg.leg_id, reason)
     elif call.stage is Stage.WAITING:
         yield do.PlayMusic(call.call_id)
     elif call.stage is Stage.RATING:

@@ -35,10 +35,18 @@ def not_answered(floor: Floor, call: Call, event: ev.RingEnded) -> Iterator[Even
 
 def agent_hung_up(floor: Floor, call: Call, event: ev.AgentHungUp) -> Iterator[Event | Action]:
     """Ask the citizen for a rating."""
-    yield from leases.renew(floor, call, event.at)
     yield do.CloseRecording(call.call_id, event.ring_id)
+    yield from talk_over(floor, call, event.at)
+
+
+def talk_over(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
+    """The citizen has talked: a rating, if it was with an agent, else goodbye."""
+    yield from leases.renew(floor, call, at)
     rating = floor.plan_of(call.call_id).city.rating
-    yield from steps.ask(call, event.at, "rating", (rating.prompt,), floor.rules.rating_s)
+    if call.answered:
+        yield from steps.ask(call, at, "rating", (rating.prompt,), floor.rules.rating_s)
+    else:
+        yield from steps.say(call, at, "farewell", (rating.not_rated,))
 
 
 def rated(floor: Floor, call: Call, event: ev.StepEnded) -> Iterator[Event | Action]:

@@ -29,6 +29,7 @@ class Softphone:
         self._folder = folder / f"baresip-{user}"
         self._tone_hz, self._codecs = tone_hz, codecs
         self._control = free_port()
+        self.port = free_port()
         self.events: list[dict[str, Any]] = []
         self._news = asyncio.Event()
         self._seen = 0
@@ -40,7 +41,7 @@ class Softphone:
                 *(FOUND or "baresip", "-f", str(self._folder)), stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
             )
         try:
-            await self._registered()
+            await self._ready()
         except BaseException:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
@@ -49,7 +50,7 @@ class Softphone:
         self._listener = asyncio.create_task(self._listen())
         return self
 
-    async def _registered(self) -> None:
+    async def _ready(self) -> None:
         """baresip registers before anyone can listen to its events, so its log is asked."""
         async with asyncio.timeout(PATIENCE_S):
             while "200 OK" not in (self._folder / "log").read_text("utf-8", "replace"):  # noqa: ASYNC110
@@ -105,7 +106,7 @@ class Softphone:
         self._folder.mkdir(parents=True)
         modules = next((folder for folder in _MODULE_FOLDERS if Path(folder).is_dir()), _MODULE_FOLDERS[0])
         lines = [
-            f"sip_listen 127.0.0.1:{free_port()}",
+            f"sip_listen 127.0.0.1:{self.port}",
             f"ctrl_tcp_listen 127.0.0.1:{self._control}",
             f"module_path {modules}",
             "audio_buffer 20-160",
@@ -123,12 +124,14 @@ class Softphone:
             f"snd_path {self._folder}",
         ]
         (self._folder / "config").write_text("\n".join(lines) + "\n")
-        account = (
+        (self._folder / "accounts").write_text(self._account())
+        (self._folder / "contacts").write_text("\n")
+
+    def _account(self) -> str:
+        return (
             f"<sip:{self._user}@127.0.0.1:{self._sip_port};transport=udp>;auth_user={self._user}"
             f";auth_pass={self._password};audio_codecs={self._codecs};answermode=manual;regint=60\n"
         )
-        (self._folder / "accounts").write_text(account)
-        (self._folder / "contacts").write_text("\n")
 
     def _command(self, command: str, params: str = "") -> None:
         body = json.dumps({"command": command, "params": params, "token": command})
@@ -144,3 +147,23 @@ class Softphone:
                 return
             self.events.append(json.loads(body[:-1]))
             self._news.set()
+
+
+class Department(Softphone):
+    """Whoever answers behind a trunk: `port` is where the calls to these numbers arrive."""
+
+    def __init__(self, folder: Path, *numbers: str, tone_hz: int = 1500) -> None:
+        super().__init__(0, folder, "department", "", tone_hz=tone_hz)
+        self._numbers = numbers
+
+    def _account(self) -> str:
+        how = f"regint=0;audio_codecs={self._codecs};answermode=manual"
+        return "".join(f"<sip:{number}@127.0.0.1>;{how}\n" for number in self._numbers)
+
+    async def _ready(self) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                with contextlib.suppress(ConnectionError):
+                    self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._control)
+                    return
+                await asyncio.sleep(0.02)

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import pytest
 
-from ivr.adapters.agi import Channels, beat
+from ivr.adapters.agi import Channels, Outside, beat
 from ivr.adapters.ami import Ami
 from ivr.core.actions import Ask, CancelRing, HangUp, PlayMusic, RenewLease, RingAgent, Say
 from ivr.core.errors import AmiError
@@ -47,7 +47,7 @@ E = TypeVar("E", bound=Event)
 class Controller:
     """A link, its channels, a heartbeat, and the events in the order they come."""
 
-    def __init__(self, up: real.Running) -> None:
+    def __init__(self, up: real.Running, outside: Outside | None = None) -> None:
         self.inbox: asyncio.Queue[Event] = asyncio.Queue()
         self.linked = asyncio.Event()
         self.ami = Ami(
@@ -65,6 +65,7 @@ class Controller:
             recordings=up.config.recordings,
             emit=self.inbox.put_nowait,
             clock=time.time,
+            outside=outside,
         )
 
     @asynccontextmanager

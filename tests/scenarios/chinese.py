@@ -18,11 +18,11 @@ from tests.core.world import REPO
 
 STAGES = {
     Stage.MENU: "语音导航", Stage.WAITING: "排队中", Stage.RINGING: "振铃中", Stage.TALKING: "通话中",
-    Stage.RATING: "评价中", Stage.FALLBACK: "应急排队", Stage.ENDED: "已结束",
+    Stage.OUTSIDE: "转外线", Stage.RATING: "评价中", Stage.FALLBACK: "应急排队", Stage.ENDED: "已结束",
 }  # fmt: skip
 OUTCOMES = {
     Outcome.ANSWERED: "已接通", Outcome.ABANDONED: "排队中放弃", Outcome.LEFT_IN_MENU: "导航中挂机",
-    Outcome.FELL_BACK: "转应急排队", Outcome.SHUT_DOWN: "系统停机",
+    Outcome.PASSED_ON: "已转外单位", Outcome.FELL_BACK: "转应急排队", Outcome.SHUT_DOWN: "系统停机",
 }  # fmt: skip
 STATUSES = {
     Status.SIGNED_OUT: "未签入", Status.AWAY: "未就绪", Status.READY: "就绪", Status.RESERVED: "来电振铃",

@@ -351,7 +351,7 @@ export interface components {
              * Stage
              * @enum {string}
              */
-            readonly stage: "menu" | "waiting" | "ringing" | "talking" | "rating" | "fallback" | "ended";
+            readonly stage: "menu" | "waiting" | "ringing" | "talking" | "outside" | "rating" | "fallback" | "ended";
             /** Keys */
             readonly keys: string;
             /** Queue */
@@ -365,7 +365,7 @@ export interface components {
             /** Agent Name */
             readonly agent_name: string;
             /** Outcome */
-            readonly outcome: ("answered" | "abandoned" | "left_in_menu" | "fell_back" | "shut_down") | null;
+            readonly outcome: ("answered" | "passed_on" | "abandoned" | "left_in_menu" | "fell_back" | "shut_down") | null;
             /** Queued At */
             readonly queued_at: number | null;
             /** Answered At */
@@ -415,7 +415,7 @@ export interface components {
              * Stage
              * @enum {string}
              */
-            readonly stage: "menu" | "waiting" | "ringing" | "talking" | "rating" | "fallback" | "ended";
+            readonly stage: "menu" | "waiting" | "ringing" | "talking" | "outside" | "rating" | "fallback" | "ended";
             /** Keys */
             readonly keys: string;
             /** Queue */
@@ -429,7 +429,7 @@ export interface components {
             /** Agent Name */
             readonly agent_name: string;
             /** Outcome */
-            readonly outcome: ("answered" | "abandoned" | "left_in_menu" | "fell_back" | "shut_down") | null;
+            readonly outcome: ("answered" | "passed_on" | "abandoned" | "left_in_menu" | "fell_back" | "shut_down") | null;
             /** Queued At */
             readonly queued_at: number | null;
             /** Answered At */
@@ -851,7 +851,7 @@ export interface operations {
                 readonly before?: number | null;
                 readonly limit?: number;
                 readonly queue?: string;
-                readonly outcome?: ("answered" | "abandoned" | "left_in_menu" | "fell_back" | "shut_down") | null;
+                readonly outcome?: ("answered" | "passed_on" | "abandoned" | "left_in_menu" | "fell_back" | "shut_down") | null;
                 readonly agent?: string;
                 readonly q?: string;
             };

@@ -16,7 +16,7 @@ type Fields = TimelineEntry["fields"];
 export const KINDS = [
   "CallArrived", "StepStarted", "StepEnded", "CallQueued", "CallOffered", "AgentAnswered", "RingEnded", "AgentHungUp",
   "CallerHungUp", "CallFellBack", "CallFound", "RatingGiven", "CallDismissed", "CallEnded", "AgentSetAside",
-  "RecordingFinished", "NoteWritten",
+  "RecordingFinished", "NoteWritten", "LegDialled", "LegAnswered", "LegEnded",
 ] as const;
 
 /** One event as a sentence; an event of an unknown kind is shown as it is. */
@@ -62,8 +62,12 @@ function params(kind: string, fields: Fields, words: Words): Record<string, stri
     }
     case "AgentSetAside":
       return { agent: words.agent(text("agent_id")), reason: word("reason", text("reason"), words) };
+    case "LegEnded":
+      return { reason: word("legReason", text("reason"), words) };
     case "RingEnded":
       return { reason: word("reason", text("reason"), words) };
+    case "LegDialled":
+      return { name: text("name"), why: reading(text("why"), words.locale) };
     case "CallFound":
       return { doing: word("doing", text("doing"), words) };
     case "RatingGiven":

@@ -1,6 +1,7 @@
 """Live channels: perform what the core wants on them over AsyncAGI, tell what became of it, and find them again."""
 
 from ivr.adapters.agi.channels import ChannelAction, Channels
+from ivr.adapters.agi.commands import Outside
 from ivr.adapters.agi.survey import beat
 
-__all__ = ["ChannelAction", "Channels", "beat"]
+__all__ = ["ChannelAction", "Channels", "Outside", "beat"]

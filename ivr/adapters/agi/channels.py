@@ -19,7 +19,7 @@ from ivr.adapters.agi import commands
 from ivr.adapters.agi.survey import find_calls, find_phones
 from ivr.adapters.ami import Ami, Message
 from ivr.adapters.ami_events import AgentLegBegan, CommandEnded, EndpointSeen, KeyPressed, LeftAgi, Sign, translate
-from ivr.core.actions import Ask, CancelRing, HangUp, PlayMusic, RenewLease, RingAgent, Say
+from ivr.core.actions import Ask, CancelRing, DialOutside, HangUp, PlayMusic, RenewLease, RingAgent, Say
 from ivr.core.errors import ActionRefused, ActionTimeout, HotlineError, LinkLost
 from ivr.core.events import (
     AgentAnswered,
@@ -30,6 +30,8 @@ from ivr.core.events import (
     CallFound,
     CallsCounted,
     Event,
+    LegAnswered,
+    LegEnded,
     PhoneLost,
     PhoneReached,
     RingEnded,
@@ -39,7 +41,9 @@ from ivr.core.recordings import recording_base
 
 log = structlog.get_logger(__name__)
 
-ChannelAction = Ask | Say | PlayMusic | RingAgent | CancelRing | RenewLease | HangUp
+ChannelAction = Ask | Say | PlayMusic | RingAgent | CancelRing | DialOutside | RenewLease | HangUp
+Told = Ask | Say | RingAgent | DialOutside
+"""Actions for the end of which the core waits."""
 
 _SLACK_S = 10.0
 """How much longer than it should a command may take, before it counts as lost."""
@@ -55,7 +59,7 @@ _KINDS = ("-web", "-sip")
 class _Command:
     """A command under way whose end the core waits for."""
 
-    action: Ask | Say | RingAgent
+    action: Told
     due_at: float
     """Loop time by which it should be over."""
     timer: asyncio.TimerHandle
@@ -82,6 +86,8 @@ class _Call:
     """The last key since the last question was sent: AsyncAGI drops one that comes before `Read` has begun."""
     commands: dict[str, _Command] = field(default_factory=dict)
     ring: _Ring | None = None
+    leg: str = ""
+    """The leg_id of the outside number that rings or talks."""
 
 
 class Channels:
@@ -103,8 +109,10 @@ class Channels:
         recordings: Path,
         emit: Callable[[Event], None],
         clock: Callable[[], float],
+        outside: commands.Outside | None = None,
     ) -> None:
         self._ami = ami
+        self._outside = outside or commands.Outside()
         self._prompt_path = prompt_path
         self._prompt_s = prompt_s
         self._recordings = recordings
@@ -154,6 +162,10 @@ class Channels:
                     await self._command(call, action, self._length_s(action.prompts), line)
                 case RingAgent():
                     await self._ring(call, action)
+                case DialOutside():
+                    call.leg = action.leg_id
+                    line = commands.outside(action, self._outside, self._prompt_path(action.announcement))
+                    await self._command(call, action, action.ring_s + self._prompt_s(action.announcement), line)
                 case PlayMusic():
                     await self._agi(call, next(self._command_ids), commands.MUSIC)
                 case CancelRing():
@@ -169,7 +181,7 @@ class Channels:
         except HotlineError as error:
             say = log.debug if isinstance(error, ActionRefused) else log.error
             say("agi.not_performed", call_id=action.call_id, action=type(action).__name__, reason=str(error))
-            if isinstance(action, Ask | Say | RingAgent):
+            if isinstance(action, Told):
                 self._failed(call, action)
 
     def _length_s(self, prompts: tuple[str, ...]) -> float:
@@ -184,7 +196,7 @@ class Channels:
         call.ring = _Ring(action.ring_id)
         await self._command(call, action, action.ring_s, commands.ring(action, str(base)))
 
-    async def _command(self, call: _Call, action: Ask | Say | RingAgent, takes_s: float, *lines: str) -> None:
+    async def _command(self, call: _Call, action: Told, takes_s: float, *lines: str) -> None:
         """Send commands, for the end of whose last one the core waits, and see that it gets one."""
         loop = asyncio.get_running_loop()
         command_id = next(self._command_ids)
@@ -259,6 +271,10 @@ class Channels:
                 ring = self._ring_over(event.call_id, event.ring_id)
                 if ring and ring.cancelled and isinstance(event, RingEnded):
                     return replace(event, reason="cancelled")
+            case LegAnswered():
+                self._stop_timer(event.call_id, event.leg_id)
+            case LegEnded():
+                self._leg_over(event.call_id, event.leg_id)
         return event
 
     def _tell(self, event: Event) -> None:
@@ -282,9 +298,22 @@ class Channels:
         call = self._calls.get(event.call_id)
         if call and call.ring and call.ring.ring_id in (event.ring_id, ""):
             call.ring.answered = True
-            for command in call.commands.values():
-                if isinstance(command.action, RingAgent) and command.action.ring_id == event.ring_id:
-                    command.timer.cancel()  # people may talk for as long as they like
+            self._stop_timer(event.call_id, event.ring_id)
+
+    def _stop_timer(self, call_id: str, connection_id: str) -> None:
+        """People may talk for as long as they like. `connection_id` is a ring's or a leg's."""
+        call = self._calls.get(call_id)
+        for command in call.commands.values() if call else ():
+            if connection_id in (getattr(command.action, "ring_id", ""), getattr(command.action, "leg_id", "")):
+                command.timer.cancel()
+
+    def _leg_over(self, call_id: str, leg_id: str) -> bool:
+        """True when this was not known yet."""
+        call = self._calls.get(call_id)
+        if call is None or call.leg != leg_id:
+            return False
+        call.leg = ""
+        return True
 
     def _ring_over(self, call_id: str, ring_id: str) -> _Ring | None:
         call = self._calls.get(call_id)
@@ -302,8 +331,8 @@ class Channels:
         if end.failed:
             log.debug("agi.command_failed", call_id=end.call_id, action=type(action).__name__, code=end.code)
             self._failed(call, action)
-        elif isinstance(action, RingAgent):
-            self._failed(call, action)  # tells nothing when the dialplan has told the ring's end, as it should
+        elif isinstance(action, RingAgent | DialOutside):
+            self._failed(call, action)  # tells nothing when the dialplan has told the end, as it should
         else:
             key = commands.key(end.detail) if isinstance(action, Ask) else ""
             if key is None:
@@ -324,14 +353,18 @@ class Channels:
             log.error("agi.overdue", call_id=command.action.call_id, action=type(command.action).__name__)
             self._failed(call, command.action)
 
-    def _failed(self, call: _Call, action: Ask | Say | RingAgent) -> None:
+    def _failed(self, call: _Call, action: Told) -> None:
         """Tell that it failed, unless the call turns out to be gone."""
         asyncio.get_running_loop().call_later(_HANGUP_FOLLOWS_S, self._tell_failed, call, action)
 
-    def _tell_failed(self, call: _Call, action: Ask | Say | RingAgent) -> None:
+    def _tell_failed(self, call: _Call, action: Told) -> None:
         if not call.takes_orders:
             return
         at = self._clock()
+        if isinstance(action, DialOutside):
+            if self._leg_over(action.call_id, action.leg_id):
+                self._tell(LegEnded(at, action.call_id, action.leg_id, "unreachable"))
+            return
         if not isinstance(action, RingAgent):
             self._tell(StepEnded(at, action.call_id, action.step, failed=True))
             return
@@ -413,8 +446,8 @@ class Channels:
         if found.doing in ("idle", "fallback"):
             for command_id in list(call.commands):
                 self._drop(call, command_id)
-            call.ring = None
-        elif call.ring is None:
+            call.ring, call.leg = None, ""
+        elif found.doing in ("ringing", "talking") and call.ring is None:
             call.ring = _Ring("")
         if call.ring and found.doing == "talking":
             call.ring.answered = True

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from ivr.core.actions import RingAgent
+from ivr.core.actions import DialOutside, RingAgent
 from ivr.core.errors import PromptError
 
 MUSIC = "SET MUSIC ON"
@@ -38,6 +39,20 @@ def ring(action: RingAgent, recording: str) -> str:
     """Go through the context `ring` of dialplans/extensions.conf, and come back."""
     arguments = (action.phone, action.ring_id, str(action.ring_s), recording, str(action.caller_rate))
     return f'GOSUB ring s 1 "{",".join(_plain(value) for value in arguments)}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The way to the outside: SIP endpoint of the trunk ("" for none), and the number that is shown there."""
+
+    endpoint: str = ""
+    caller_id: str = "12345"
+
+
+def outside(action: DialOutside, way: Outside, announcement: str) -> str:
+    """Go through the context `outside` of dialplans/extensions.conf, and come back."""
+    arguments = (action.number, action.leg_id, str(action.ring_s), way.endpoint or "none", way.caller_id, announcement)
+    return f'GOSUB outside s 1 "{",".join(_plain(value) for value in arguments)}"'
 
 
 def _list(paths: Iterable[str]) -> str:

@@ -124,6 +124,7 @@ def _files(
         _fill("pjsip-trunk", name=t.name, codecs=",".join(t.codecs), matches=_lines("match = {}", t.match))
         for t in config.trunk
     ]
+    trunks += [_fill("pjsip-trunk-out", name=t.name, host=t.host) for t in config.trunk if t.host]
     phones = [(f"PJSIP/{agent.id}-{kind}", agent.id) for agent in config.agent for kind in ("web", "sip")]
     members = [f"{phone},0,{agent_id},{phone}" for phone, agent_id in phones]
     # The form that compares names came with 22.1; the old one runs a regular expression over each event.
