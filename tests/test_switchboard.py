@@ -102,3 +102,13 @@ async def test_calls_go_on_while_the_journal_cannot_be_written_and_nothing_is_lo
             ev.CallEnded,
         ]
         assert desk.board.problem == ""
+
+
+async def test_it_ends_when_told_to_even_as_an_event_comes_in() -> None:
+    desk = Desk()
+    task = asyncio.create_task(desk.board.run())
+    await asyncio.sleep(0.01)
+    desk.board.tell(ev.PhoneReached(time.time(), "8001"))
+    task.cancel()
+    _, pending = await asyncio.wait([task], timeout=2)
+    assert not pending

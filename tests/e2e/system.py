@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +83,14 @@ class Hotline:
         assert self.process
         if self.process.returncode is None:
             self.process.send_signal(signal.SIGINT)
-        async with asyncio.timeout(PATIENCE_S):
-            return await self.process.wait()
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await self.process.wait()
+        except TimeoutError:
+            self.process.kill()
+            with suppress(OSError):
+                os.kill(json.loads((self.state / "run-asterisk/started.json").read_text())["pid"], signal.SIGKILL)
+            raise AssertionError(f"it does not stop: {self.log}") from None
 
     @property
     def log(self) -> str:

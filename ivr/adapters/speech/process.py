@@ -93,7 +93,8 @@ class Worker:
             self._process.stdin.close()
         try:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), GOODBYE_S)
+                async with asyncio.timeout(GOODBYE_S):
+                    await self._process.wait()
         finally:  # also when we are cancelled here
             if self._process.returncode is None:
                 with suppress(ProcessLookupError):
@@ -107,7 +108,8 @@ class Worker:
         if self._process.stdout is None:
             raise AssertionError("the worker was started without stdout")
         try:
-            line = await asyncio.wait_for(self._process.stdout.readline(), deadline_s)
+            async with asyncio.timeout(deadline_s):
+                line = await self._process.stdout.readline()
         except TimeoutError:
             raise WorkerDied(f"the recogniser gave no sign of life for {deadline_s:g} s.") from None
         if not line:

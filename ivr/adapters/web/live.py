@@ -222,7 +222,8 @@ class LiveFeed:
         checked = self._clock()
         while not socket.closed:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(listener.wake.wait(), RECHECK_S)
+                async with asyncio.timeout(RECHECK_S):
+                    await listener.wake.wait()
             if self._clock() - checked >= RECHECK_S:
                 checked = self._clock()
                 if not await self._signed_in(listener.who):
