@@ -12,11 +12,13 @@ from ivr.core import events as ev
 from ivr.core.actions import Action
 from ivr.core.agents import Profile, Status
 from ivr.core.calls import Outcome, Stage
+from ivr.core.dialplan import Plan
 from ivr.core.events import Event
-from tests.core.world import PROFILES, shipped_plan
+from tests.core.world import PROFILES, keyed_plan, shipped_plan
 from tests.scenarios.telephones import Telephones
 
 PLAN = shipped_plan()
+KEYED = keyed_plan()
 SKILLS = frozenset(queue.skill for queue in PLAN.queues.queue.values())
 ABLE = tuple(Profile(agent_id, agent_id, SKILLS) for agent_id in ("8001", "8002"))
 LEFT_ALONE_S = 300
@@ -155,9 +157,10 @@ def _balance(world: Watched) -> None:
     first=ARRIVALS,
     happened=moves(PRESSES, PRESSES, PRESSES, AGENTS, ARRIVALS),
     start=st.floats(1_767_225_600, 1_798_761_600),
+    plan=st.sampled_from([PLAN, KEYED]),
 )
-def test_no_key_sequence_strands_a_caller(first: Move, happened: list[Move], start: float) -> None:
-    world = Watched(PLAN, ABLE, start)
+def test_no_key_sequence_strands_a_caller(first: Move, happened: list[Move], start: float, plan: Plan) -> None:
+    world = Watched(plan, ABLE, start)
     for move in (first, *happened):
         move(world)
     world.serve(LEFT_ALONE_S)
@@ -170,18 +173,20 @@ def test_no_key_sequence_strands_a_caller(first: Move, happened: list[Move], sta
 
 
 @settings(max_examples=150, deadline=None)
-@given(happened=moves(ARRIVALS, PRESSES, HANG_UPS, AGENTS, AGENTS, RESTARTS, CLOCKS))
-def test_the_books_balance_whatever_happens(happened: list[Move]) -> None:
-    world = Watched(PLAN, PROFILES, 1_790_000_000.0)
+@given(
+    happened=moves(ARRIVALS, PRESSES, HANG_UPS, AGENTS, AGENTS, RESTARTS, CLOCKS), plan=st.sampled_from([PLAN, KEYED])
+)
+def test_the_books_balance_whatever_happens(happened: list[Move], plan: Plan) -> None:
+    world = Watched(plan, PROFILES, 1_790_000_000.0)
     for move in happened:
         move(world)
     _balance(world)
 
 
 @settings(max_examples=150, deadline=None)
-@given(happened=moves(ARRIVALS, PRESSES, HANG_UPS, AGENTS, AGENTS, CLOCKS))
-def test_a_clock_that_jumps_loses_nobody(happened: list[Move]) -> None:
-    world = Watched(PLAN, PROFILES, 1_790_000_000.0)
+@given(happened=moves(ARRIVALS, PRESSES, HANG_UPS, AGENTS, AGENTS, CLOCKS), plan=st.sampled_from([PLAN, KEYED]))
+def test_a_clock_that_jumps_loses_nobody(happened: list[Move], plan: Plan) -> None:
+    world = Watched(plan, PROFILES, 1_790_000_000.0)
     for move in happened:
         before = len(world.journal)
         move(world)

@@ -243,7 +243,7 @@ def _until(stage: Stage, clock: str) -> None:
     stage.world.pass_time((then - now).total_seconds())
 
 
-@sentence("时钟拨动 <秒> 秒")
+@sentence("时钟拨动 <秒数> 秒")
 def _set_clock(stage: Stage, seconds: str) -> None:
     stage.world.set_clock(float(seconds))
 
