@@ -93,6 +93,11 @@ def check(
         for name, queue in plan.queues.queue.items()
         if queue.skill not in skills
     ]
+    problems += [
+        f"queues.toml: queue.{name}.nobody_signed_in: a transfer needs a [[trunk]] in config.toml."
+        for name, queue in plan.queues.queue.items()
+        if queue.nobody_signed_in and queue.nobody_signed_in.transfer and not settings.trunk
+    ]
     problems += asyncio.run(archive.audit(settings, deep=deep, now=time.time()))
     for year in hours.unknown_years(plan.city.hours.values(), _moment("", plan.city.timezone)):
         out.print(

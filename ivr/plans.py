@@ -11,8 +11,8 @@ from ivr.core import dialplan
 from ivr.core.dialplan import Plan
 from ivr.core.errors import DialplanError
 
-FILES = ("city.toml", "queues.toml", "departments.toml")
-OPTIONAL = "departments.toml"
+OPTIONAL = ("departments.toml", "leader_days.toml")
+FILES = ("city.toml", "queues.toml", *OPTIONAL)
 
 
 def stamp(root: Path, language: str) -> tuple[int, ...]:
@@ -26,9 +26,15 @@ def load(root: Path, language: str) -> Plan:
 
     Raises DialplanError or PromptError with one sentence per mistake.
     """
-    city, queues, departments = (_table(root / "dialplans" / name, needed=name != OPTIONAL) for name in FILES)
+    tables = {name: _table(root / "dialplans" / name, needed=name not in OPTIONAL) for name in FILES}
     recorded = prompts.load(root / "prompts" / language)
-    return dialplan.parse(city, queues, {name: prompt.duration_s for name, prompt in recorded.items()}, departments)
+    return dialplan.parse(
+        tables["city.toml"],
+        tables["queues.toml"],
+        {name: prompt.duration_s for name, prompt in recorded.items()},
+        tables["departments.toml"],
+        tables["leader_days.toml"],
+    )
 
 
 def _changed_at(path: Path) -> int:

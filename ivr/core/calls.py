@@ -119,6 +119,10 @@ class Call:
     """Instead of the queue's."""
     emergency: bool = False
     """Before everybody who waits; it stays on the call."""
+    about: str = ""
+    """The leader day for which it came: unit, leader and subject."""
+    instead_of: str = ""
+    """The line in whose place `queue` stands, because nobody is signed in there."""
     announced_at: float | None = None
     """When the last announcement in the line began."""
     announcements: int = 0
@@ -217,6 +221,8 @@ def evolve(call: Call, event: Event) -> Call:
                 mark=event.mark or call.mark,
                 priority=event.priority,
                 emergency=event.emergency or call.emergency,
+                about=event.about or call.about,
+                instead_of=event.instead_of,
             )
         case ev.CallOffered():
             ring = Ring(event.ring_id, event.agent_id, event.at, event.why)

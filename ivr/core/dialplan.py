@@ -15,6 +15,7 @@ from ivr.core.city import City, Menu
 from ivr.core.departments import Departments
 from ivr.core.errors import DialplanError, sentences
 from ivr.core.hours import is_open
+from ivr.core.leader_days import Day, LeaderDays
 from ivr.core.numbers import national
 from ivr.core.plan_check import mistakes
 from ivr.core.queues import Queues
@@ -35,6 +36,8 @@ class Led(NamedTuple):
     target: Target
     why: str
     doors: tuple[Door, ...] = ()
+    about: str = ""
+    """The leader day to which it belongs."""
 
 
 class Plan(Table):
@@ -45,6 +48,7 @@ class Plan(Table):
     durations: dict[str, float]
     """Seconds that each prompt lasts; also the list of the prompts that exist."""
     departments: Departments = Departments()
+    leader_days: LeaderDays | None = None
 
     def entry(self, ani: str, dnis: str, at: float) -> Led:
         """Where a call that arrives at `at` (seconds since the epoch) leads, and the rule's name in words."""
@@ -80,6 +84,16 @@ class Plan(Table):
     def _door(self, name: str, at: float) -> Door:
         return Door(name, *is_open(self.city.hours[name], at, self.city.timezone))
 
+    def leader_day(self, at: float) -> Day | None:
+        """The leader day that is on at `at`."""
+        return self.leader_days.now(at, self.city.timezone) if self.leader_days else None
+
+    def question(self, menu: str, at: float) -> tuple[str, ...]:
+        """The prompts of a menu that is asked at `at`."""
+        days, day = self.leader_days, self.leader_day(at)
+        offer = (days.announcement(day),) if days and day and days.menu == menu else ()
+        return (*self.city.menu[menu].prompt, *offer)
+
     def default_queue(self, at: float) -> str:
         """Where a call goes when a menu is of no use: the queue that silence leads to from the default entry."""
 
@@ -103,29 +117,33 @@ def parse(
     queues: Mapping[str, Any],
     durations: Mapping[str, float],
     departments: Mapping[str, Any] | None = None,
+    leader_days: Mapping[str, Any] | None = None,
 ) -> Plan:
-    """Check decoded tables. `durations`: seconds by prompt name.
+    """Check decoded tables. `durations`: seconds by prompt name. An empty `leader_days` counts as none.
 
     Raises DialplanError with one sentence per mistake, each naming the file and the key.
     """
     problems: list[str] = []
     parts: list[Any] = []
-    tables: tuple[tuple[str, type[Table], Mapping[str, Any]], ...] = (
+    tables: list[tuple[str, type[Table], Mapping[str, Any]]] = [
         ("city.toml", City, city),
         ("queues.toml", Queues, queues),
         ("departments.toml", Departments, departments or {}),
-    )
+    ]
+    if leader_days:
+        tables.append(("leader_days.toml", LeaderDays, leader_days))
     for file, model, table in tables:
         try:
             parts.append(model.model_validate(table))
         except ValidationError as error:
             problems += sentences(file, error.errors())
     if not problems:
-        city_table, queues_table, departments_table = parts
-        problems = list(mistakes(city_table, queues_table, departments_table, durations))
+        city_table, queues_table, departments_table, *days = parts
+        problems = list(mistakes(city_table, queues_table, departments_table, durations, *days))
     if problems:
         raise DialplanError("\n".join(problems))
-    return Plan(city=parts[0], queues=parts[1], departments=parts[2], durations=dict(durations))
+    days_table = parts[3] if leader_days else None
+    return Plan(city=parts[0], queues=parts[1], departments=parts[2], durations=dict(durations), leader_days=days_table)
 
 
 def _gates(city: City, target: Target) -> list[Target | Menu]:

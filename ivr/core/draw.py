@@ -23,8 +23,15 @@ def mermaid(plan: Plan, texts: dict[str, str]) -> str:
         lines += _edge(f"menu_{name}", f"不按（{menu.wait_s:g} 秒）", menu.no_input, name)
         if menu.closed is not None:
             lines += _edge(f"menu_{name}", f"不在 {menu.hours} 时段", menu.closed, name)
+    if days := plan.leader_days:
+        for day in days.day:
+            label = f"按 {days.key}，{day.date} {day.time}，{day.about}"
+            lines.append(f'  menu_{days.menu} -- "{label}" --> queue_{days.queue}')
+        lines += _edge(f"queue_{days.queue}", f"已有 {days.may_wait} 人等候，或接听时间已过", days.full)
     for name, queue in plan.queues.queue.items():
         lines.append(f'  queue_{name}[("{queue.name}<br>技能 {queue.skill}，优先级 {queue.priority}")]')
+        if queue.nobody_signed_in:
+            lines += _edge(f"queue_{name}", "无人签入", queue.nobody_signed_in)
         for key, target in queue.key.items():
             lines += _edge(f"queue_{name}", f"排队中按 {key}", target)
     return "\n".join(lines) + "\n"
@@ -41,4 +48,6 @@ def _edge(start: str, label: str, target: Target, menu: str = "") -> list[str]:
 def _end(start: str, target: Target, menu: str) -> str:
     if target.queue:
         return f"queue_{target.queue}"
+    if target.transfer:
+        return f'out_{target.transfer.removeprefix("+")}(["外线 {target.transfer}"])'
     return start if target.stay else f"menu_{menu if target.repeat else target.menu}"

@@ -212,6 +212,10 @@ class CallQueued:
     """Instead of the queue's."""
     emergency: bool = False
     """Before everybody who waits."""
+    about: str = ""
+    """The leader day for which it came: unit, leader and subject."""
+    instead_of: str = ""
+    """The line in whose place this one stands, because nobody is signed in there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from ivr.core.dialplan import Plan
 from ivr.core.hours import day_name
 from ivr.core.queues import Queue
+from ivr.core.targets import Target
 from ivr.core.trial import Heard, Queued, Trial
 
 _READINGS = (
@@ -20,6 +21,12 @@ _READINGS = (
     (r"key (.+)", r"按键 \1"),
     (r"wrong key (.+)", r"按了无效键 \1"),
     (r"silence", "未按键"),
+    (r"leader day", "领导接听日"),
+    (r"leader day over", "领导接听时间已过"),
+    (r"(\d+) callers wait for the leader", r"领导专线已有 \1 人等候"),
+    (r"nobody signed in for (.+)", r"\1 无人签入"),
+    (r"somebody signed in for (.+)", r"\1 已有人签入"),
+    (r"back in the line", "回到队列"),
     (r"asked (\d+) times", r"已询问 \1 次，转默认队列"),
     (r"(\d+) questions asked", r"已询问 \1 次，转人工"),
     (r"(\d+) s in menus", r"在菜单中已 \1 秒，转人工"),
@@ -49,9 +56,18 @@ def _lines(plan: Plan, texts: Mapping[str, str], event: Heard | Queued) -> Itera
         return
     queue = plan.queues.queue[event.queue]
     mark = f"，标记 {event.mark}" if event.mark else ""
+    mark += f"（{event.about}）" if event.about else ""
     yield f"   进入队列：{queue.name}（{event.queue}），{rank(event, queue)}{mark}"
+    if queue.nobody_signed_in:
+        yield f"   无人签入时：{_stand_in(plan, queue.nobody_signed_in)}"
     if queue.key:
         yield f"   排队中可按键：{'、'.join(queue.key)}（{''.join(texts.get(name, name) for name in queue.prompt)}）"
+
+
+def _stand_in(plan: Plan, target: Target) -> str:
+    if target.queue is None:
+        return f"转接外线 {target.transfer}"
+    return f"转入队列 {plan.queues.queue[target.queue].name}（{target.queue}）"
 
 
 def rank(event: Queued, queue: Queue) -> str:

@@ -252,6 +252,7 @@ class Floor:
                     self._forget(call.call_id)
                 continue
             yield from leases.renew_due(self, call, now)
+            yield from waiting.move_due(self, call, now)
             yield from waiting.announce_due(self, call, now)
         for agent in self.agents.values():
             if agent.status is Status.WRAP_UP and is_over(agent.since, self.rules.wrap_up_s, now):

@@ -34,7 +34,8 @@ class Period(NamedTuple):
         return f"{self.start // 60:02}:{self.start % 60:02}-{end // 60:02}:{end % 60:02}"
 
 
-def _period(text: Any) -> Period:
+def period(text: Any) -> Period:
+    """From "08:30-17:30"; raises ValueError with a sentence."""
     found = _PERIOD.fullmatch(text) if isinstance(text, str) else None
     if not found:
         raise ValueError(f'{text!r} is no period; write "08:30-17:30"')
@@ -61,7 +62,7 @@ def _some(periods: tuple[Period, ...]) -> tuple[Period, ...]:
     return periods
 
 
-Periods = Annotated[tuple[Annotated[Period, PlainValidator(_period)], ...], AfterValidator(_apart)]
+Periods = Annotated[tuple[Annotated[Period, PlainValidator(period)], ...], AfterValidator(_apart)]
 
 
 class Hours(BaseModel):

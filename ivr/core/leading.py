@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 from ivr.core import events as ev
 from ivr.core import menu, steps
 from ivr.core.actions import Action
+from ivr.core.agents import Status
 from ivr.core.calls import Call, Stage
 from ivr.core.dialplan import Led
 from ivr.core.events import Event
+from ivr.core.stand_in import stand_in
+from ivr.core.targets import Target
 
 if TYPE_CHECKING:
     from ivr.core.floor import Floor
@@ -19,7 +22,9 @@ if TYPE_CHECKING:
 def begin(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
     """Lead a call that has just come."""
     if call.queue:  # found in a menu that they came to from the line
-        yield ev.CallQueued(at, call.call_id, call.queue, "back in the line", priority=call.priority)
+        yield ev.CallQueued(
+            at, call.call_id, call.queue, "back in the line", priority=call.priority, instead_of=call.instead_of
+        )
         return
     yield from lead(floor, call, floor.plan_of(call.call_id).entry(call.ani, call.dnis, at), at)
 
@@ -27,18 +32,51 @@ def begin(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
 def answered(floor: Floor, call: Call, event: ev.StepEnded) -> Iterator[Event | Action]:
     """Lead on a call that has pressed a key in a menu, or none."""
     plan = floor.plan_of(call.call_id)
-    yield from lead(floor, call, menu.answer(plan, call.menu, call.tries, event.key, event.at), event.at)
+    days = plan.leader_days
+    waits = sum(c.stage is Stage.WAITING and c.queue == days.queue for c in floor.calls.values()) if days else 0
+    yield from lead(floor, call, menu.answer(plan, call.menu, call.tries, event.key, event.at, waits), event.at)
 
 
 def lead(floor: Floor, call: Call, led: Led, at: float) -> Iterator[Event | Action]:
     """Into a line, or into a menu."""
     plan = floor.plan_of(call.call_id)
     menu_s = at - call.menu_at if call.stage is Stage.MENU and call.menu_at is not None else 0.0
-    target, why, _ = menu.bounded(plan, led, call.asked, menu_s, at, call.queue)
+    led = menu.bounded(plan, led, call.asked, menu_s, at, call.queue)
+    target = led.target
     if target.queue is not None:
-        mark = target.mark or ("emergency" if target.emergency else "")
-        yield ev.CallQueued(at, call.call_id, target.queue, why, mark, target.say, target.priority, target.emergency)
+        yield queued(floor, call, led, at)
         return
     name = call.menu if target.repeat else str(target.menu)
-    table = plan.city.menu[name]
-    yield from steps.ask(call, at, f"menu:{name}", (*target.say, *table.prompt), table.wait_s)
+    prompts = (*target.say, *plan.question(name, at))
+    yield from steps.ask(call, at, f"menu:{name}", prompts, plan.city.menu[name].wait_s)
+
+
+def queued(floor: Floor, call: Call, led: Led, at: float) -> ev.CallQueued:
+    """Into the line that it is led to, or into that of the desk which stands in for it."""
+    target, name = led.target, str(led.target.queue)
+    desk = desk_of(floor, call, name)
+    mark = target.mark or ("emergency" if target.emergency else menu.LEADER_DAY if led.about else "")
+    other = desk is not None and desk.queue is not None
+    return ev.CallQueued(
+        at,
+        call.call_id,
+        str(desk.queue) if desk and other else name,
+        f"{led.why}, nobody signed in for {name}" if other else led.why,
+        mark or (desk.mark if desk else ""),
+        (*target.say, *(desk.say if desk and other else ())),
+        target.priority,
+        target.emergency,
+        led.about,
+        name if other else "",
+    )
+
+
+def desk_of(floor: Floor, call: Call, name: str) -> Target | None:
+    """Where the callers of this line go now instead; None when somebody serves it, or nobody anywhere."""
+    queues = floor.plan_of(call.call_id).queues.queue
+
+    def staffed(queue: str) -> bool:
+        skill = queues[queue].skill
+        return any(skill in a.profile.skills for a in floor.agents.values() if a.status is not Status.SIGNED_OUT)
+
+    return stand_in(queues, name, staffed)

@@ -8,13 +8,19 @@ from ivr.core.targets import Target
 _SILENCE_S = 60
 """More than any question waits for a key (`wait_s`), and more than Asterisk is late by."""
 
+LEADER_DAY = "leader_day"
+"""The mark of every call that asked for the leader."""
 
-def answer(plan: Plan, menu: str, tries: int, key: str, at: float) -> Led:
+
+def answer(plan: Plan, menu: str, tries: int, key: str, at: float, leader_waits: int = 0) -> Led:
     """Where a key, or silence (""), leads at `at` from a menu that has been asked `tries` times, and why in words.
 
+    `leader_waits`: how many callers stand in the line of the leader days.
     A `repeat` that is used up leads to the default queue: nobody is asked for ever.
     """
     table = plan.city.menu[menu]
+    if led := _to_leader(plan, menu, key, at, leader_waits):
+        return led
     if key and key in table.key:
         target, why = table.key[key], f"key {key}"
     elif key:
@@ -25,6 +31,25 @@ def answer(plan: Plan, menu: str, tries: int, key: str, at: float) -> Led:
     if led.target.repeat and tries >= table.tries:
         return Led(Target(queue=plan.default_queue(at)), f"{led.why}, asked {tries} times", led.doors)
     return led
+
+
+def _to_leader(plan: Plan, menu: str, key: str, at: float, waits: int) -> Led | None:
+    """To the leader who takes calls now; when that line is full, to where the call is written down."""
+    days, day = plan.leader_days, plan.leader_day(at)
+    if days is None or day is None or (menu, key) != (days.menu, days.key):
+        return None
+    if waits < days.may_wait:
+        return Led(Target(queue=days.queue, mark=LEADER_DAY), f"key {key}, leader day", about=day.about)
+    led = plan.through(days.full, f"key {key}, leader day, {waits} callers wait for the leader", at)
+    return led._replace(about=day.about)
+
+
+def after_leader(plan: Plan, queue: str, about: str, at: float) -> Led | None:
+    """Where a caller goes who still waits for a leader when the day is over; None for everybody else."""
+    days = plan.leader_days
+    if not about or days is None or queue != days.queue or plan.leader_day(at):
+        return None
+    return plan.through(days.full, "leader day over", at)._replace(about=about)
 
 
 def in_line(plan: Plan, queue: str, key: str, at: float) -> Led | None:

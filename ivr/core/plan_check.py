@@ -7,15 +7,21 @@ from typing import NamedTuple
 
 from ivr.core.city import City, Menu
 from ivr.core.departments import Departments
+from ivr.core.leader_days import LeaderDays
 from ivr.core.numbers import national
 from ivr.core.queues import Queues
+from ivr.core.stand_in import circles
 from ivr.core.targets import Target
 
 _DOOR = frozenset({"menu", "queue"})
 """Ways that are open everywhere."""
 _ANSWER = _DOOR | {"repeat"}
 _LINE = _DOOR | {"stay"}
+_STAND_IN = frozenset({"queue", "transfer"})
+_QUEUE = frozenset({"queue"})
 _ELSEWHERE = {
+    "menu": "must lead to a queue or a transfer",
+    "transfer": "only nobody_signed_in can lead to a transfer",
     "repeat": "only a menu's answers can repeat",
     "stay": "only a key of a line can stay",
 }
@@ -30,30 +36,40 @@ class Place(NamedTuple):
     ways: frozenset[str]
 
 
-def places(city: City, queues: Queues) -> Iterator[Place]:
+def places(city: City, queues: Queues, days: LeaderDays | None = None) -> Iterator[Place]:
     """Every target, those of `closed` too."""
-    for file, where, written, ways in _written(city, queues):
+    for file, where, written, ways in _written(city, queues, days):
         target: Target | None = written
         while target is not None:
             yield Place(file, where, target, ways)
             where, target = f"{where}.closed", target.closed
 
 
-def mistakes(city: City, queues: Queues, departments: Departments, prompts: Mapping[str, float]) -> Iterator[str]:
+def mistakes(
+    city: City,
+    queues: Queues,
+    departments: Departments,
+    prompts: Mapping[str, float],
+    days: LeaderDays | None = None,
+) -> Iterator[str]:
     """`prompts`: seconds by the name of each prompt that exists."""
-    for place in places(city, queues):
+    for place in places(city, queues, days):
         yield from _misled(place, city, queues)
     for name, menu in city.menu.items():
         if menu.hours is not None and menu.hours not in city.hours:
             yield f"city.toml: menu.{name}: there are no hours {menu.hours!r}."
-    for where, name in (*_prompts(city, queues), *_departments_prompts(departments)):
+    if days:
+        yield from _leader_days(days, city, queues)
+    for name in circles(queues.queue):
+        yield f"queues.toml: queue.{name}: nobody_signed_in leads in a circle."
+    for where, name in (*_prompts(city, queues, days), *_departments_prompts(departments)):
         if name not in prompts:
             yield f"{where}: there is no prompt {name!r} in prompts/."
     yield from _circles(city)
     yield from _callers(city)
 
 
-def _written(city: City, queues: Queues) -> Iterator[Place]:
+def _written(city: City, queues: Queues, days: LeaderDays | None) -> Iterator[Place]:
     yield Place("city.toml", "default", city.default, _DOOR)
     for number, target in city.number.items():
         yield Place("city.toml", f"number.{number}", target, _DOOR)
@@ -69,6 +85,10 @@ def _written(city: City, queues: Queues) -> Iterator[Place]:
     for name, queue in queues.queue.items():
         for key, target in queue.key.items():
             yield Place("queues.toml", f"queue.{name}.key.{key}", target, _LINE)
+        if queue.nobody_signed_in is not None:
+            yield Place("queues.toml", f"queue.{name}.nobody_signed_in", queue.nobody_signed_in, _STAND_IN)
+    if days:
+        yield Place("leader_days.toml", "full", days.full, _QUEUE)
 
 
 def _misled(place: Place, city: City, queues: Queues) -> Iterator[str]:
@@ -76,13 +96,24 @@ def _misled(place: Place, city: City, queues: Queues) -> Iterator[str]:
     at, target = f"{place.file}: {place.where}", place.target
     for way in target.ways:
         if way not in place.ways:
-            yield f"{at}: {_ELSEWHERE[way]}."
+            yield f"{at}: {_ELSEWHERE[way] if place.ways != _QUEUE else 'must lead to a queue'}."
     if target.queue is not None and target.queue not in queues.queue:
         yield f"{at}: there is no queue {target.queue!r} in queues.toml."
     if target.menu is not None and target.menu not in city.menu:
         yield f"{at}: there is no menu {target.menu!r}{'' if place.file == 'city.toml' else ' in city.toml'}."
     if target.hours is not None and target.hours not in city.hours:
         yield f"{at}: there are no hours {target.hours!r}{'' if place.file == 'city.toml' else ' in city.toml'}."
+
+
+def _leader_days(days: LeaderDays, city: City, queues: Queues) -> Iterator[str]:
+    if days.menu not in city.menu:
+        yield f"leader_days.toml: menu: there is no menu {days.menu!r} in city.toml."
+    elif days.key in city.menu[days.menu].key:
+        yield f"leader_days.toml: key: menu.{days.menu}.key.{days.key} in city.toml leads elsewhere."
+    if days.queue not in queues.queue:
+        yield f"leader_days.toml: queue: there is no queue {days.queue!r} in queues.toml."
+    if days.full.queue == days.queue:
+        yield "leader_days.toml: full: must lead to another queue than the leader's."
 
 
 def _callers(city: City) -> Iterator[str]:
@@ -97,8 +128,10 @@ def _callers(city: City) -> Iterator[str]:
             seen[digits] = caller.name
 
 
-def _prompts(city: City, queues: Queues) -> Iterator[tuple[str, str]]:
-    for place in places(city, queues):
+def _prompts(city: City, queues: Queues, days: LeaderDays | None) -> Iterator[tuple[str, str]]:
+    for where, prompt in days.prompts() if days else ():
+        yield f"leader_days.toml: {where}", prompt
+    for place in places(city, queues, days):
         for prompt in place.target.say:
             yield f"{place.file}: {place.where}.say", prompt
     for name, menu in city.menu.items():

@@ -19,6 +19,9 @@ class Queue(Table):
     """Played after each announcement: what the keys are for."""
     wait_s: Annotated[float, Field(ge=0, le=10)] = 2
 
+    nobody_signed_in: Target | None = None
+    """Where its callers go while nobody who serves it is signed in."""
+
     @model_validator(mode="after")
     def _asked(self) -> Self:
         if bool(self.key) != bool(self.prompt):

@@ -7,6 +7,8 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")]
+Number = Annotated[str, Field(pattern=r"^[+0-9][0-9]{2,19}$")]
+"""A telephone number as it is dialled."""
 Key = Annotated[str, Field(pattern=r"^[0-9*#]$")]
 
 
@@ -27,7 +29,7 @@ class Gated(Table):
         return self
 
 
-WAYS = ("menu", "queue", "repeat", "stay")
+WAYS = ("menu", "queue", "repeat", "stay", "transfer")
 """Words of which a target holds exactly one."""
 
 
@@ -40,6 +42,8 @@ class Target(Gated):
     """The same menu again."""
     stay: bool = False
     """The same place in the same line."""
+    transfer: Number | None = None
+    """An outside number."""
     say: tuple[Name, ...] = ()
     mark: str = ""
     """What stays on the call; "" leaves the mark that it has."""

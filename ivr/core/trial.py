@@ -27,6 +27,8 @@ class Queued:
     priority: int | None = None
     """Instead of the queue's."""
     emergency: bool = False
+    about: str = ""
+    """The leader day for which the caller came."""
 
 
 class Trial:
@@ -57,12 +59,13 @@ class Trial:
         if target.queue is not None:
             if target.say:
                 yield Heard(target.say, asks=False)
-            yield Queued(target.queue, target.mark, self.led.why, target.priority, target.emergency)
+            mark = target.mark or (menu.LEADER_DAY if self.led.about else "")
+            yield Queued(target.queue, mark, self.led.why, target.priority, target.emergency, self.led.about)
             return
         name = self._menu if target.repeat else str(target.menu)
         self._tries = self._tries + 1 if name == self._menu else 1
         self._menu = name
         self._asked += 1
-        prompts = (*target.say, *plan.city.menu[name].prompt)
+        prompts = (*target.say, *plan.question(name, self._at))
         self._menu_s += sum(plan.durations[prompt] for prompt in prompts)
         yield Heard(prompts, asks=True)

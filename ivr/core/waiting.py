@@ -48,6 +48,24 @@ def heard(floor: Floor, call: Call, event: ev.StepEnded) -> Iterator[Event | Act
         yield do.PlayMusic(call.call_id)
 
 
+def move_due(floor: Floor, call: Call, now: float) -> Iterator[Event]:
+    """Over to the desk that stands in, or back from it; on to somebody else when the leader has gone."""
+    if call.stage is not Stage.WAITING or call.step:
+        return
+    plan = floor.plan_of(call.call_id)
+    if led := menu.after_leader(plan, call.queue, call.about, now):
+        yield leading.queued(floor, call, led, now)
+        return
+    home = call.instead_of if call.instead_of in plan.queues.queue else call.queue
+    desk = leading.desk_of(floor, call, home)
+    queue = desk.queue if desk and desk.queue else home
+    if queue != call.queue:
+        away = queue != home
+        why = f"nobody signed in for {home}" if away else f"somebody signed in for {home}"
+        mark, say = (desk.mark, desk.say) if desk and away else ("", ())
+        yield ev.CallQueued(now, call.call_id, queue, why, mark, say, call.priority, instead_of=home if away else "")
+
+
 def announce_due(floor: Floor, call: Call, now: float) -> Iterator[Event | Action]:
     """The place in the line, at set times."""
     if call.stage is not Stage.WAITING or call.step:

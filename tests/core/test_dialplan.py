@@ -55,7 +55,7 @@ def _refused(change: Any) -> str:
         ),
         (
             lambda c, q: c["default"].update(queue="general"),
-            "city.toml: default: must lead to exactly one of menu, queue, repeat, stay.",
+            "city.toml: default: must lead to exactly one of menu, queue, repeat, stay, transfer.",
         ),
         (
             lambda c, q: c["caller"][0]["numbers"].append("13907330001"),
@@ -163,6 +163,29 @@ def _refused(change: Any) -> str:
             lambda c, q: q["queue"]["general"].update(key={"1": {"menu": "main"}}, prompt=["press"]),
             "queues.toml: queue.general.prompt: there is no prompt 'press' in prompts/.",
         ),
+        (
+            lambda c, q: c["menu"]["main"]["key"].update({"1": {"transfer": "13907330001"}}),
+            "city.toml: menu.main.key.1: only nobody_signed_in can lead to a transfer.",
+        ),
+        (
+            lambda c, q: q["queue"]["general"].update(nobody_signed_in={"transfer": "0731 2288"}),
+            "queues.toml: queue.general.nobody_signed_in.transfer: ",
+        ),
+        (
+            lambda c, q: q["queue"]["general"].update(nobody_signed_in={"menu": "main"}),
+            "queues.toml: queue.general.nobody_signed_in: must lead to a queue or a transfer.",
+        ),
+        (
+            lambda c, q: (
+                q["queue"]["general"].update(nobody_signed_in={"queue": "enterprise"}),
+                q["queue"]["enterprise"].update(nobody_signed_in={"queue": "general"}),
+            ),
+            "queues.toml: queue.general: nobody_signed_in leads in a circle.",
+        ),
+        (
+            lambda c, q: q["queue"]["general"].update(nobody_signed_in={"queue": "night"}),
+            "queues.toml: queue.general.nobody_signed_in: there is no queue 'night' in queues.toml.",
+        ),
         (lambda c, q: q["announce"].update(most=30), "queues.toml: announce: there is no prompt 'queue_ahead_30'"),
         (lambda c, q: q["queue"]["general"].update(priority="high"), "queues.toml: queue.general.priority"),
     ],
@@ -182,14 +205,13 @@ def test_a_mistake_is_a_sentence_with_file_and_key(change: Any, sentence: str) -
     ],
 )
 def test_deputies_are_recognised(ani: str, dnis: str, queue: str, why: str) -> None:
-    target, reason, _ = PLAN.entry(ani, dnis, 0)
-    assert (target.queue, reason, target.mark) == (queue, why, "deputy")
+    led = PLAN.entry(ani, dnis, 0)
+    assert (led.target.queue, led.why, led.target.mark) == (queue, why, "deputy")
 
 
 @pytest.mark.parametrize("ani", ["", "anonymous", "\x00\r\n", "9" * 40, "+86", "１３９０７３３０００１"])
 def test_other_callers_get_the_menu(ani: str) -> None:
-    target, _, _ = PLAN.entry(ani, "12345", 0)
-    assert target.menu == "main"
+    assert PLAN.entry(ani, "12345", 0).target.menu == "main"
 
 
 @pytest.mark.parametrize(("key", "queue"), [("2", "enterprise"), ("", "general"), ("7", "general"), ("#", "general")])

@@ -5,33 +5,9 @@ from random import Random
 import pytest
 
 from ivr.core import actions as do
-from ivr.core import events as ev
-from ivr.core.calls import Call, Outcome, Stage
+from ivr.core.calls import Outcome, Stage
+from tests.core.callers import Caller, works
 from tests.core.world import World, keyed_plan, plan_of, shipped_tables
-
-
-class Caller:
-    """One caller in a world without dice: each order of their channel is brought to its end by hand."""
-
-    def __init__(self, world: World, ani: str = "13800138000") -> None:
-        self.world = world
-        self.call_id = world.arrive(ani)
-
-    @property
-    def call(self) -> Call:
-        return self.world.floor.calls[self.call_id]
-
-    def hears(self) -> do.Action:
-        return self.world.lines[self.call_id].orders[0]
-
-    def press(self, key: str, after_s: float = 30.0) -> None:
-        """To the end of the present order, with this key, or with silence."""
-        order = self.world.lines[self.call_id].orders.pop(0)
-        self.world.now += after_s
-        assert isinstance(order, do.Ask | do.Say), order
-        self.world.tell(
-            ev.StepEnded(self.world.now, self.call_id, order.step, key if isinstance(order, do.Ask) else "")
-        )
 
 
 @pytest.fixture
@@ -85,8 +61,7 @@ def test_into_a_menu_and_back_keeps_the_time_of_joining(caller: Caller) -> None:
     assert (caller.call.stage, caller.call.menu) == (Stage.MENU, "line")
     caller.press("")
     assert (caller.call.stage, caller.call.queue, caller.call.queued_at) == (Stage.WAITING, "general", joined)
-    for event in (ev.AgentSignedIn, ev.AgentPressedReady):
-        caller.world.tell(event(caller.world.now, "8002"))
+    works(caller.world, "8002")
     assert (caller.call.stage, later.call.stage) == (Stage.RINGING, Stage.WAITING)
 
 
@@ -99,8 +74,7 @@ def test_another_line_keeps_the_time_of_joining_and_marks_the_call(caller: Calle
 
 def test_nobody_is_rung_while_the_caller_is_in_a_menu(caller: Caller) -> None:
     caller.press("5")
-    for event in (ev.AgentSignedIn, ev.AgentPressedReady):
-        caller.world.tell(event(caller.world.now, "8002"))
+    works(caller.world, "8002")
     assert caller.call.stage is Stage.MENU
     caller.press("")
     assert caller.call.stage is Stage.RINGING
@@ -173,8 +147,7 @@ def test_an_emergency_key_goes_before_everybody(world: World) -> None:
     caller.press("*")
     assert caller.call.emergency and caller.call.mark == "emergency"
     world.now += 1000
-    for event in (ev.AgentSignedIn, ev.AgentPressedReady):
-        world.tell(event(world.now, "8003"))
+    works(world, "8003")
     assert caller.call.stage is Stage.RINGING and deputy.call.stage is Stage.WAITING
 
 
@@ -190,6 +163,5 @@ def test_numbers_can_be_emergencies_and_have_priorities(dnis: str, ani: str) -> 
     second = world.arrive(ani, dnis)
     assert world.floor.calls[first].priority == 100
     assert (world.floor.calls[second].emergency, world.floor.calls[second].mark) == (True, "alarm")
-    for event in (ev.AgentSignedIn, ev.AgentPressedReady):
-        world.tell(event(world.now, "8002"))
+    works(world, "8002")
     assert world.floor.calls[second].stage is Stage.RINGING

@@ -41,10 +41,10 @@ def shipped_plan(changes: Mapping[str, Any] | None = None) -> dialplan.Plan:
     return plan_of(*tables)
 
 
-def plan_of(city: dict[str, Any], queues: dict[str, Any]) -> dialplan.Plan:
+def plan_of(city: dict[str, Any], queues: dict[str, Any], leader_days: dict[str, Any] | None = None) -> dialplan.Plan:
     """A plan with the shipped prompts, each two seconds long."""
     names = tomllib.loads((REPO / "prompts/zh/prompts.toml").read_text("utf-8"))
-    return dialplan.parse(city, queues, dict.fromkeys(_texts(names), 2.0))
+    return dialplan.parse(city, queues, dict.fromkeys(_texts(names), 2.0), leader_days=leader_days)
 
 
 def keyed_plan() -> dialplan.Plan:
@@ -66,6 +66,8 @@ def keyed_plan() -> dialplan.Plan:
             "*": {"queue": "general", "emergency": True},
         },
     }
+    queues["queue"]["enterprise"]["nobody_signed_in"] = {"queue": "general", "say": ["busy_times"]}
+    queues["queue"]["deputies"]["nobody_signed_in"] = {"queue": "enterprise", "mark": "night"}
     return plan_of(city, queues)
 
 

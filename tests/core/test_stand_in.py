@@ -1,0 +1,108 @@
+"""Desks at which nobody is signed in: who stands in, from when, and until when."""
+
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ivr.core import dialplan, draw
+from ivr.core import events as ev
+from ivr.core.calls import Stage
+from ivr.core.explain import explain
+from ivr.core.queues import Queue
+from ivr.core.stand_in import stand_in
+from tests.core.callers import Caller, works
+from tests.core.world import World, plan_of, shipped_tables
+
+
+def _plan(**instead: Any) -> dialplan.Plan:
+    city, queues = shipped_tables()
+    for name, target in instead.items():
+        queues["queue"][name]["nobody_signed_in"] = target
+    return plan_of(city, queues)
+
+
+NIGHT = {"queue": "deputies", "mark": "night", "say": ["busy_times"]}
+
+
+@pytest.fixture
+def world() -> World:
+    return World(Random(0), _plan(enterprise=NIGHT))
+
+
+def _enterprise(world: World) -> Caller:
+    caller = Caller(world)
+    caller.press("2")
+    return caller
+
+
+def test_with_somebody_signed_in_the_desk_is_the_desk(world: World) -> None:
+    world.tell(ev.AgentSignedIn(world.now, "8001"))  # not ready: a break is no closing time
+    assert _enterprise(world).call.queue == "enterprise"
+
+
+def test_with_nobody_signed_in_another_desk_stands_in(world: World) -> None:
+    works(world, "8003")
+    call = _enterprise(world).call
+    assert (call.queue, call.instead_of, call.mark) == ("deputies", "enterprise", "enterprise")
+    assert call.queued_why == "key 2, nobody signed in for enterprise"
+    assert call.stage is Stage.RINGING
+
+
+def test_with_nobody_anywhere_the_caller_waits_at_the_desk_they_wanted(world: World) -> None:
+    assert _enterprise(world).call.queue == "enterprise"
+
+
+def test_who_waits_goes_over_when_the_last_agent_goes_home_and_back_when_one_comes(world: World) -> None:
+    for agent_id in ("8001", "8003"):
+        world.tell(ev.AgentSignedIn(world.now, agent_id))
+    caller = _enterprise(world)
+    joined = caller.call.queued_at
+    caller.press("")
+    world.tell(ev.AgentSignedOut(world.now, "8001"))
+    world.tick()
+    assert (caller.call.queue, caller.call.instead_of) == ("deputies", "enterprise")
+    while caller.call.step:
+        world.lines[caller.call_id].orders = [caller.order]
+        caller.press("", after_s=1)
+    world.tell(ev.AgentSignedIn(world.now, "8001"))
+    world.tick()
+    assert (caller.call.queue, caller.call.instead_of) == ("enterprise", "")
+    assert (caller.call.mark, caller.call.queued_at) == ("night", joined)
+
+
+def test_until_it_can_be_dialled_a_transfer_leaves_callers_in_the_line() -> None:
+    world = World(Random(0), _plan(enterprise={"transfer": "13907330009"}))
+    assert _enterprise(world).call.queue == "enterprise"
+
+
+def test_it_is_explained_and_drawn() -> None:
+    plan = _plan(enterprise=NIGHT, deputies={"transfer": "13907330009"})
+    assert "   无人签入时：转入队列 人大代表专席（deputies）" in list(explain(plan, {}, "", "12345", 0, "2"))
+    assert "   无人签入时：转接外线 13907330009" in list(explain(plan, {}, "", "12346", 0))
+    picture = draw.mermaid(plan, {})
+    assert 'queue_enterprise -- "无人签入" --> queue_deputies' in picture
+    assert 'queue_deputies -- "无人签入" --> out_13907330009(["外线 13907330009"])' in picture
+
+
+@given(
+    instead=st.dictionaries(st.sampled_from("abcd"), st.sampled_from("bcde")),
+    staffed=st.sets(st.sampled_from("abcde")),
+)
+def test_nobody_is_sent_to_a_desk_that_is_not_staffed(instead: dict[str, str], staffed: set[str]) -> None:
+    later = {name: other for name, other in instead.items() if other > name}  # circles are refused
+    queues = {
+        name: Queue(
+            name=name,
+            skill="general",
+            nobody_signed_in={"queue": later[name]} if name in later else None,  # type: ignore[arg-type]
+        )
+        for name in "abcde"
+    }
+    for name in queues:
+        target = stand_in(queues, name, staffed.__contains__)
+        assert target is None or target.queue in staffed
+        if name in staffed:
+            assert target is None
