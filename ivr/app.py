@@ -23,6 +23,7 @@ from ivr.adapters import models, pbx
 from ivr.adapters.agi import Channels, Outside, beat
 from ivr.adapters.ami import Ami
 from ivr.adapters.pbx.secrets import CITIZEN
+from ivr.adapters.queue_log import QueueLogFile
 from ivr.adapters.speech import Recogniser
 from ivr.adapters.store import Store
 from ivr.adapters.web.ports import Deps
@@ -43,6 +44,8 @@ log = structlog.get_logger()
 Say = Callable[[str], None]
 CLOSE_S = 5.0
 """How long the end of the calls may take when the hotline is switched off."""
+QUEUE_LOG = "queue_log"
+"""Its name in the state folder."""
 RESTART_S = 2.0
 HEARTBEAT_S = 1.0
 PLAN_S = 2.0
@@ -106,6 +109,7 @@ class Hotline:
         self.archive = Archive(
             store, self.recogniser, config.recordings, config.city.language, self.switchboard.tell, time.time
         )
+        self.queue_log = QueueLogFile(config.state.dir / QUEUE_LOG, config.queue_log.numbers, store)
         self.web = WebServer(
             Deps(
                 store=store,
@@ -167,6 +171,9 @@ class Hotline:
             _check("ami", self.ami.up and self._surveyed, link),
             _check("store", not store, store),
             _check("plan", not self.plan_problem, f"新的菜单有错，仍用原来的：{self.plan_problem}", needed=False),
+            _check(
+                "queue_log", not self.queue_log.problem, f"queue_log 写不进去：{self.queue_log.problem}", needed=False
+            ),
             _check("recogniser", speech.name in ("ready", "starting"), _SPEECH.get(speech.name, ""), needed=False),
         ]
 
@@ -279,6 +286,7 @@ async def serve(config: Config, root: Path, say: Say) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         hotline = await _assemble(config, root, say, stack)
+        stack.push_async_callback(hotline.queue_log.close)
         tasks = [
             asyncio.create_task(work, name=name)
             for name, work in {
@@ -289,6 +297,7 @@ async def serve(config: Config, root: Path, say: Say) -> int:
                 "notes": hotline.archive.run(),
                 "asterisk": hotline.watch_pbx(),
                 "plan": hotline.watch_plan(),
+                "queue_log": hotline.queue_log.run(),
             }.items()
         ]
         stack.push_async_callback(_end, tasks)

@@ -111,6 +111,10 @@ class Outside(_Section):
     ring_s: Annotated[int, Field(ge=3, le=120)] = 25
 
 
+class QueueLog(_Section):
+    numbers: bool = False
+
+
 class Log(_Section):
     level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
 
@@ -155,6 +159,7 @@ class Config(BaseSettings):
     desk: Desk = Desk()
     books: Books = Books()
     outside: Outside = Outside()
+    queue_log: QueueLog = QueueLog()
     log: Log = Log()
     trunk: list[Trunk] = []
     agent: list[Agent] = []

@@ -13,6 +13,7 @@ HotlineError
 │   └── RecordingRefused  this recording will never be transcribed
 ├── StoreError           the database
 ├── RegisterError        a register of callers: the file it is imported from, its key
+├── QueueLogError        the file queue_log
 ├── BooksError           what the books were asked: period, interval
 ├── SimulationError      what `ivr simulate` was given: arrivals, roster, options
 └── WebError             the web server: address in use
@@ -73,6 +74,10 @@ class StoreError(HotlineError):
 
 
 class RegisterError(HotlineError):
+    pass
+
+
+class QueueLogError(HotlineError):
     pass
 
 

@@ -55,6 +55,22 @@ class Records(Database):
         """
         return await self.rows(lambda row: (row["seq"], tables.journal_row(row).event), sql, RESUME_S)
 
+    async def journal_after(self, seq: int, limit: int) -> list[JournalRow]:
+        """The events after this one, in order."""
+        return await self.rows(
+            tables.journal_row, "select * from journal where seq > ? order by seq limit ?", seq, limit
+        )
+
+    async def journal_of_live(self, seq: int) -> list[JournalRow]:
+        """The events up to this one, in order, of every call that was up then, and of some that were over."""
+        sql = """
+            select * from journal where seq <= ? and call_id in (
+                select call_id from unfinished_calls
+                union select call_id from journal where seq > ? and call_id is not null
+            ) order by seq
+        """
+        return await self.rows(tables.journal_row, sql, seq, seq)
+
     async def agents(self) -> dict[str, AgentRow]:
         """Every agent's last known state by work number."""
         return {row.agent_id: row for row in await self.rows(tables.agent_row, "select * from agents")}
