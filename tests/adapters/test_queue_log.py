@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -26,7 +27,7 @@ CHILD = """
 import asyncio, sys
 from pathlib import Path
 from tests.adapters.test_queue_log import journal_story
-asyncio.run(journal_story(Path(sys.argv[1])))
+asyncio.run(journal_story(Path(sys.argv[1]), float(sys.argv[2])))
 """
 
 
@@ -42,9 +43,9 @@ def expected(events: Sequence[Event]) -> str:
     return "".join(line for event in events for line in log.lines(event))
 
 
-async def journal_story(folder: Path) -> None:
+async def journal_story(folder: Path, save_s: float) -> None:
     """Journal the rest of the story, a few events at a time, with the queue log running beside; for a child process."""
-    queue_log.PACE_S, queue_log.SAVE_S, queue_log.BATCH = 0.005, 0.1, 7
+    queue_log.PACE_S, queue_log.SAVE_S, queue_log.BATCH = 0.005, save_s, 7
     events = story()
     store = await Store.open(folder / "hotline.db")
     done = await store.rows(lambda row: int(row["n"] or 0), "select max(seq) as n from journal")
@@ -64,7 +65,8 @@ async def journal_story(folder: Path) -> None:
 def test_kills_and_rotations_neither_lose_nor_double_a_line(tmp_path: Path) -> None:
     dice, moved, killed = Random(3), [], 0
     for number in range(7):
-        child = subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path)], stdout=subprocess.PIPE)
+        save_s = "0.05" if number % 3 == 1 else "1000"  # the cursor lags by little, or by all
+        child = subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path), save_s], stdout=subprocess.PIPE)
         assert child.stdout
         try:
             assert child.stdout.read(5) == b"ready"
@@ -135,6 +137,31 @@ async def test_a_file_that_was_moved_away_is_followed_by_a_new_one(tmp_path: Pat
         await until(holds(path, shift(2)))
     assert (tmp_path / "queue_log.1").read_text() == expected(shift(1))
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("torn", [0, 5])
+@pytest.mark.parametrize("moved", [False, True])
+async def test_after_a_crash_the_writing_goes_on_where_it_stopped(
+    tmp_path: Path, store: Store, torn: int, moved: bool
+) -> None:
+    """`torn`: the last bytes of a line were not written. `moved`: the file was moved away before the next start."""
+    path, old = tmp_path / "queue_log", tmp_path / "queue_log.1"
+    await store.append([*shift(1), *shift(2)])
+    crashed = QueueLogFile(path, False, store)
+    task = asyncio.create_task(crashed.run())
+    await until(holds(path, [*shift(1), *shift(2)]))
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    os.truncate(path, path.stat().st_size - torn)
+    if moved:
+        path.rename(old)
+    await store.append(shift(3))
+    whole = expected([*shift(1), *shift(2), *shift(3)])
+    kept = old.read_text().rfind("\n") + 1 if moved else 0  # a torn line is written anew, and whole
+    async with running(tmp_path, store):
+        await until(lambda: path.is_file() and path.read_text() == whole[kept:])
+    await asyncio.to_thread(crashed._file.close)
+    crashed._thread.shutdown()
 
 
 async def test_the_whole_log_is_made_anew_from_the_journal(tmp_path: Path, store: Store) -> None:
