@@ -246,14 +246,14 @@ class Floor:
 
     def _due(self, now: float) -> Iterator[Event | Action]:
         yield from waiting.matches(self, now)
-        for call in list(self.calls.values()):
+        for call_id, call in list(self.calls.items()):
             if not call.live:
                 if call.ended_at is not None and now - call.ended_at > self.rules.remember_s:
-                    self._forget(call.call_id)
+                    self._forget(call_id)
                 continue
-            yield from leases.renew_due(self, call, now)
-            yield from waiting.move_due(self, call, now)
-            yield from waiting.announce_due(self, call, now)
+            for due in (leases.renew_due, waiting.move_due, waiting.announce_due):
+                # What was due before, for this call or another, may have changed it.
+                yield from due(self, self.calls[call_id], now)
         for agent in self.agents.values():
             if agent.status is Status.WRAP_UP and is_over(agent.since, self.rules.wrap_up_s, now):
                 yield ev.WrapUpEnded(now, agent.agent_id)

@@ -33,12 +33,13 @@ def shipped_tables() -> tuple[dict[str, Any], dict[str, Any]]:
 def shipped_plan(changes: Mapping[str, Any] | None = None) -> dialplan.Plan:
     """The plan in dialplans/, with every prompt two seconds long.
 
-    `changes` are laid over it: `{"city": {...}, "queues": {...}}`.
+    `changes` are laid over it, file by file: `{"city": {...}, "queues": {...}, "leader_days": {...}}`.
     """
+    changes = changes or {}
     tables = shipped_tables()
     for table, name in zip(tables, ("city", "queues"), strict=True):
-        _lay(table, (changes or {}).get(name, {}))
-    return plan_of(*tables)
+        _lay(table, changes.get(name, {}))
+    return plan_of(*tables, changes.get("leader_days"))
 
 
 def plan_of(city: dict[str, Any], queues: dict[str, Any], leader_days: dict[str, Any] | None = None) -> dialplan.Plan:
