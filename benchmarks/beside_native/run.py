@@ -9,7 +9,7 @@ from string import Template
 from typing import Literal
 
 from benchmarks.beside_native.system import HERE, NUMBERS, Machine, Usage
-from benchmarks.beside_native.telephones import Telephones
+from benchmarks.beside_native.telephones import URGENCY, Telephones
 from tests.e2e.sipp import FOUND
 from tests.e2e.system import Hotline
 
@@ -34,6 +34,8 @@ class Run:
     controller_cpu_s: float
     steal: float
     idle: float
+    late_s: float
+    """How late the callers' own packets were; see `Heard`."""
     why: str
 
     def __str__(self) -> str:
@@ -43,7 +45,7 @@ class Run:
             f"{self.arm:10} {self.rate:3}/s  {self.calls} calls, {self.failed} failed{self.why}, {key}CPU per call: "
             f"Asterisk {1000 * self.asterisk_cpu_s / self.calls:.1f} ms, "
             f"controller {1000 * self.controller_cpu_s / self.calls:.1f} ms; "
-            f"steal {self.steal:.0%}, idle {self.idle:.0%}"
+            f"steal {self.steal:.0%}, idle {self.idle:.0%}, callers late by {1000 * self.late_s:.0f} ms"
         )
 
 
@@ -60,7 +62,8 @@ async def run(up: Hotline, arm: Arm, rate: int, calls: int, *, media: bool) -> R
     silent = calls - heard.prompts
     why = f" ({refused} by SIP, {silent} without the prompt)" if refused or silent else ""
     failed = max(refused, silent)
-    return Run(arm, rate, calls, failed, heard.key_to_prompt_s, asterisk_s, controller_s, steal, idle, why)
+    cpu_s = (asterisk_s, controller_s)
+    return Run(arm, rate, calls, failed, heard.key_to_prompt_s, *cpu_s, steal, idle, heard.late_s, why)
 
 
 def asterisk_pid(up: Hotline) -> int:
@@ -76,7 +79,8 @@ async def _sipp(up: Hotline, arm: Arm, rate: int, calls: int, rtp_port: int, med
     scenario.write_text(text.substitute(rtp_port=rtp_port, answer_ms=ANSWER_MS, key=key, rest_ms=rest_ms))
     counts.unlink(missing_ok=True)
     process = await asyncio.create_subprocess_exec(
-        *(FOUND or "sipp", f"127.0.0.1:{up.sip_port}", "-sf", str(scenario), "-s", NUMBERS[arm], "-i", "127.0.0.1"),
+        *("nice", "-n", f"-{URGENCY}", FOUND or "sipp", f"127.0.0.1:{up.sip_port}", "-i", "127.0.0.1"),
+        *("-sf", str(scenario), "-s", NUMBERS[arm]),
         *("-r", str(rate), "-m", str(calls), "-l", str(rate * 10), "-nostdin", "-deadcall_wait", "0"),
         *("-trace_stat", "-stf", str(counts), "-fd", "1", "-trace_err", "-error_file", str(up.folder / "sipp.err")),
         stdin=asyncio.subprocess.DEVNULL,
