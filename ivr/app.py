@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 import logging
 import os
 import signal
@@ -307,6 +308,8 @@ async def serve(config: Config, root: Path, say: Say) -> int:
         passwords = await accounts.demonstration(config, hotline.store) if config.web.loopback else {}
         await hotline.web.start(config.web.host, config.web.port)
         stack.push_async_callback(hotline.web.stop)
+        # What is loaded by now stays; a full garbage collection over it would hold up every caller for some 150 ms.
+        gc.freeze()
         _welcome(config, passwords, say)
         fetching = asyncio.create_task(hotline.fetch_model(say))
         stack.push_async_callback(_end, [fetching])

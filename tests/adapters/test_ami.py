@@ -76,6 +76,23 @@ async def test_refusal_is_an_error_with_the_reason(linked: tuple[Ami, Heard, Ses
     assert ami.pending == 0
 
 
+async def test_several_at_once_keep_their_order_and_fail_as_one(linked: tuple[Ami, Heard, Session]) -> None:
+    ami, _, session = linked
+    for refused in (False, True):
+        asking = asyncio.create_task(ami.actions("AGI", [{"Command": "EXEC Read"}, {"Command": "GET FULL VARIABLE"}]))
+        first, second = await session.heard(), await session.heard()
+        assert (first["Command"], second["Command"]) == ("EXEC Read", "GET FULL VARIABLE")
+        for action in (second, first):
+            answer = "Error" if refused else "Success"
+            session.say(Response=answer, ActionID=action["ActionID"], Message=action["Command"])
+        if refused:
+            with pytest.raises(ActionRefused, match="EXEC Read"):
+                await asking
+        else:
+            assert [answer["Message"] for answer in await asking] == ["EXEC Read", "GET FULL VARIABLE"]
+    assert ami.pending == 0
+
+
 async def test_lists_are_collected_and_kept_from_the_callback(linked: tuple[Ami, Heard, Session]) -> None:
     ami, heard, session = linked
     asking = asyncio.create_task(ami.collect("Status", done="StatusComplete"))

@@ -167,7 +167,7 @@ class Channels:
                     line = commands.outside(action, self._outside, self._prompt_path(action.announcement))
                     await self._command(call, action, action.ring_s + self._prompt_s(action.announcement), line)
                 case PlayMusic():
-                    await self._agi(call, next(self._command_ids), commands.MUSIC)
+                    await self._agi(call, (next(self._command_ids), commands.MUSIC))
                 case CancelRing():
                     await self._cancel(call, action.ring_id)
                 case RenewLease():
@@ -206,17 +206,18 @@ class Channels:
         timer = loop.call_at(due_at + _SLACK_S, self._overdue, call, command_id)
         call.commands[command_id] = _Command(action, due_at, timer)
         try:
-            for line in lines[:-1]:
-                await self._agi(call, next(self._command_ids), line)
-            await self._agi(call, command_id, lines[-1])
+            ids = [*(next(self._command_ids) for _ in lines[1:]), command_id]
+            await self._agi(call, *zip(ids, lines, strict=True))
         except (LinkLost, ActionTimeout):
             raise
         except HotlineError:
             self._drop(call, command_id)
             raise
 
-    async def _agi(self, call: _Call, command_id: str, line: str) -> None:
-        await self._ami.action("AGI", Channel=call.channel, Command=line, CommandID=command_id)
+    async def _agi(self, call: _Call, *commands: tuple[str, str]) -> None:
+        """Queue commands, each with its id, on the channel."""
+        fields = [{"Channel": call.channel, "Command": line, "CommandID": command_id} for command_id, line in commands]
+        await self._ami.actions("AGI", fields)
 
     async def _cancel(self, call: _Call, ring_id: str) -> None:
         ring = call.ring

@@ -1,17 +1,17 @@
 """One connection to Asterisk's manager port, as a protocol class for panoramisk's public `protocol_factory`.
 
-panoramisk 1.4 opens the socket, and numbers and writes the actions. What it leaves open is closed here: a character
-split over two reads, CR/LF in a value, actions that hang for ever or are replayed.
+panoramisk 1.4 opens the socket. What it leaves open is closed here: a character split over two reads, CR/LF in a value,
+actions that hang for ever or are replayed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
 from typing import Any
 
-from panoramisk.actions import Action
 from panoramisk.ami_protocol import AMIProtocol
 from panoramisk.manager import Manager
 
@@ -26,6 +26,7 @@ MESSAGE_BYTES = 1 << 20
 _BANNER = b"Asterisk Call Manager/"
 _END = b"\r\n\r\n"
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
+_BREAKS = frozenset("\r\n\0")
 _PING = b"Action: Ping\r\n\r\n"
 
 
@@ -66,42 +67,46 @@ class Message(Mapping[str, str]):
         return f"Message({self._fields!r})"
 
 
-def checked(name: str, fields: Mapping[str, str]) -> None:
-    """Raise AmiError for an action that would be read as something else, or not at all, by Asterisk."""
-    for key, value in {"Action": name, **fields}.items():
+def encoded(name: str, fields: Mapping[str, str]) -> bytes:
+    """The action's lines. Raises AmiError when Asterisk would read it as something else, or not at all."""
+    lines = []
+    for key, value in (("Action", name), *fields.items()):
         if not _KEY.fullmatch(key):
             raise AmiError(f"The AMI action {name!r} has a header {key!r}, which is not a header name.")
-        if any(mark in value for mark in "\r\n\0"):
+        if not _BREAKS.isdisjoint(value):
             raise AmiError(f"The AMI action {name!r} has a line break or NUL in {key!r}; nothing was sent.")
         try:
-            size = len(f"{key}: {value}\r\n".encode())
+            line = f"{key}: {value}\r\n".encode()
         except UnicodeEncodeError:
             raise AmiError(f"The AMI action {name!r} has a value in {key!r} that is not text.") from None
-        if size > LINE_BYTES:
-            raise AmiError(f"The AMI action {name!r} has {size} bytes in {key!r}; Asterisk takes {LINE_BYTES}.")
+        if len(line) > LINE_BYTES:
+            raise AmiError(f"The AMI action {name!r} has {len(line)} bytes in {key!r}; Asterisk takes {LINE_BYTES}.")
+        lines.append(line)
+    return b"".join(lines)
 
 
 class _Pending:
     """An action under way: one response, or all messages up to the event `done`."""
 
-    __slots__ = ("action", "done", "messages")
+    __slots__ = ("done", "future", "messages", "name")
 
-    def __init__(self, action: Action, done: str) -> None:
-        self.action = action
+    def __init__(self, name: str, done: str) -> None:
+        self.name = name
         self.done = done.lower()
+        self.future: asyncio.Future[list[Message]] = asyncio.get_running_loop().create_future()
         self.messages: list[Message] = []
 
     def take(self, message: Message) -> bool:
         """True when the message was meant for this action."""
         answer = None if "event" in message else message.get("response")  # OriginateResponse is an event with both
-        future = self.action.future
+        future = self.future
         if answer is None and not self.done:
             return False
         if future.done():
             return True
         if answer == "Error":
             reason = message.get("message", "no reason given").rstrip(".")
-            future.set_exception(ActionRefused(f"Asterisk refused the action {self.action['Action']}: {reason}."))
+            future.set_exception(ActionRefused(f"Asterisk refused the action {self.name}: {reason}."))
         elif answer is not None:
             if not self.done:
                 future.set_result([message])
@@ -110,6 +115,11 @@ class _Pending:
         else:
             self.messages.append(message)
         return True
+
+    def drop(self) -> None:
+        """Nobody waits for it any more."""
+        if not self.future.cancel() and not self.future.cancelled():
+            self.future.exception()  # asyncio complains of an exception that nobody has looked at
 
 
 class Link(AMIProtocol):  # type: ignore[misc]
@@ -123,6 +133,7 @@ class Link(AMIProtocol):  # type: ignore[misc]
         self._rest = b""
         self._greeted = False
         self._pending: dict[str, _Pending] = {}
+        self._numbers = count(1)
         self.lost: asyncio.Future[str] = loop.create_future()
         """Done when the connection is gone; the reason, as a part of a sentence."""
         self.banner: asyncio.Future[None] = loop.create_future()
@@ -139,22 +150,24 @@ class Link(AMIProtocol):  # type: ignore[misc]
         """panoramisk's own way in; every action takes `act` instead, because only that one has an end."""
         raise AmiError("Actions are sent through Ami.action and Ami.collect.")
 
-    async def act(self, name: str, fields: Mapping[str, str], done: str = "") -> list[Message]:
-        """Send one action and wait for its response, or for the list that ends with the event `done`.
+    async def act(self, name: str, each: Sequence[Mapping[str, str]], done: str = "") -> list[list[Message]]:
+        """Send one action for each set of fields, all at once, and wait for what each is answered with.
 
-        Raises ActionRefused when Asterisk answers "Error", LinkLost when the connection breaks meanwhile.
+        That is one response, or the list that ends with the event `done`. Asterisk takes them in this order.
+        Raises ActionRefused when Asterisk answers one with "Error", LinkLost when the connection breaks meanwhile.
         """
-        checked(name, fields)
+        lines = [encoded(name, fields) for fields in each]
         if self.lost.done():
             raise LinkLost(f"There is no AMI connection to {self._peer}.")
-        action = Action({"Action": name, **fields})
-        self._pending[action.id] = _Pending(action, done)
+        under_way = {str(next(self._numbers)): _Pending(name, done) for _ in lines}
+        self._pending |= under_way
         try:
-            self.transport.write(str(action).encode())
-            messages: list[Message] = await action.future
-            return messages
+            numbered = zip(lines, under_way, strict=True)
+            self.transport.write(b"".join(b"%bActionID: %b\r\n\r\n" % (line, n.encode()) for line, n in numbered))
+            return [await pending.future for pending in under_way.values()]
         finally:
-            self._pending.pop(action.id, None)
+            for number in under_way:
+                self._pending.pop(number).drop()
 
     def ping(self) -> None:
         """Make the other side say something; the answer counts as any byte does."""
@@ -208,10 +221,9 @@ class Link(AMIProtocol):  # type: ignore[misc]
         self.lost.set_result(reason)
         self.banner.cancel()
         for pending in self._pending.values():
-            if not pending.action.future.done():
-                name = pending.action["Action"]
-                pending.action.future.set_exception(
-                    LinkLost(f"The AMI connection to {self._peer} broke during the action {name}: {reason}.")
+            if not pending.future.done():
+                pending.future.set_exception(
+                    LinkLost(f"The AMI connection to {self._peer} broke during the action {pending.name}: {reason}.")
                 )
 
 
