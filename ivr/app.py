@@ -308,7 +308,7 @@ async def serve(config: Config, root: Path, say: Say) -> int:
         passwords = await accounts.demonstration(config, hotline.store) if config.web.loopback else {}
         await hotline.web.start(config.web.host, config.web.port)
         stack.push_async_callback(hotline.web.stop)
-        # What is loaded by now stays; a full garbage collection over it would hold up every caller for a tenth of a second.
+        # What is loaded by now stays. A full garbage collection over it would hold up every caller.
         gc.freeze()
         _welcome(config, passwords, say)
         fetching = asyncio.create_task(hotline.fetch_model(say))

@@ -39,6 +39,8 @@ class Rules:
     """The lease while music is played. Longer than any announcement, behind which a ring may have to wait."""
     remember_s: float = 300
     """How long an ended call stays in sight of the consoles."""
+    remember_most: int = 500
+    """How many ended calls that never rang an agent stay in sight: a flood of calls must not fill the memory."""
 
 
 _AGENT_EVENTS = (ev.AgentSignedIn, ev.AgentSignedOut, ev.AgentPressedReady, ev.AgentPressedBreak,
@@ -247,13 +249,11 @@ class Floor:
     def _due(self, now: float) -> Iterator[Event | Action]:
         yield from waiting.matches(self, now)
         for call_id, call in list(self.calls.items()):
-            if not call.live:
-                if call.ended_at is not None and now - call.ended_at > self.rules.remember_s:
-                    self._forget(call_id)
-                continue
-            for due in (leases.renew_due, waiting.move_due, waiting.announce_due):
-                # What was due before, for this call or another, may have changed it.
-                yield from due(self, self.calls[call_id], now)
+            if call.live:
+                for due in (leases.renew_due, waiting.move_due, waiting.announce_due):
+                    # What was due before, for this call or another, may have changed it.
+                    yield from due(self, self.calls[call_id], now)
+        self._forget_ended(now)
         for agent in self.agents.values():
             if agent.status is Status.WRAP_UP and is_over(agent.since, self.rules.wrap_up_s, now):
                 yield ev.WrapUpEnded(now, agent.agent_id)
@@ -293,6 +293,16 @@ class Floor:
             self.line.free(agent.agent_id, agent.profile.skills, agent.idle_since)
         else:
             self.line.busy(agent.agent_id)
+
+    def _forget_ended(self, now: float) -> None:
+        """Those that ended long ago, and of those that nobody has work with, all but the last ones."""
+        ended = [(call.ended_at or now, call) for call in self.calls.values() if not call.live]
+        brief = sorted(at for at, call in ended if not call.rings)
+        since = brief[-self.rules.remember_most] if len(brief) > self.rules.remember_most else 0.0
+        for at, call in ended:
+            old = now - at > self.rules.remember_s or (at < since and not call.rings)
+            if old and call.call_id not in self.changed_calls:  # what has changed is still to be saved
+                self._forget(call.call_id)
 
     def _forget(self, call_id: str) -> None:
         del self.calls[call_id]

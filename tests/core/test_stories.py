@@ -125,3 +125,28 @@ def test_a_call_that_fell_back_unannounced_is_in_the_books() -> None:
     world.tell(ev.CallFellBack(world.now, "1700000000.9"))
     world.tell(ev.CallerHungUp(world.now + 60, "1700000000.9"))
     assert world.floor.calls["1700000000.9"].outcome is Outcome.FELL_BACK
+
+
+def test_a_flood_of_calls_that_end_in_the_menu_is_forgotten_once_it_is_saved() -> None:
+    world = World(Random(1))
+    floor = world.floor
+    world.tell(ev.AgentSignedIn(world.now, "8002"))
+    world.tell(ev.AgentPressedReady(world.now, "8002"))
+    early = world.arrive()
+    world.tell(ev.StepEnded(world.now, early, floor.calls[early].step))
+    assert floor.calls[early].rings
+    world.hang_up(early)
+    for _ in range(floor.rules.remember_most + 50):
+        world.now += 0.01
+        world.hang_up(world.arrive())
+    floor.tick(world.now)
+    assert len(floor.calls) == floor.rules.remember_most + 51, "nothing is forgotten before the journal has it"
+    last = list(floor.calls)[-1]
+    floor.changed_calls.clear()
+    floor.tick(world.now)
+    assert len(floor.calls) == floor.rules.remember_most + 1
+    assert early in floor.calls, "an agent may have work with it"
+    assert last in floor.calls
+    world.now += floor.rules.remember_s + 1
+    floor.tick(world.now)
+    assert not floor.calls
