@@ -254,6 +254,7 @@ class Floor:
                     # What was due before, for this call or another, may have changed it.
                     yield from due(self, self.calls[call_id], now)
         self._forget_ended(now)
+        self._forget_ended(now)
         for agent in self.agents.values():
             if agent.status is Status.WRAP_UP and is_over(agent.since, self.rules.wrap_up_s, now):
                 yield ev.WrapUpEnded(now, agent.agent_id)
