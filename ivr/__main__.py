@@ -16,7 +16,18 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
-from ivr import accounts, app, archive, config, doctor, plans, register_commands, simulation, simulation_table
+from ivr import (
+    accounts,
+    app,
+    archive,
+    config,
+    doctor,
+    plans,
+    register_commands,
+    registers,
+    simulation,
+    simulation_table,
+)
 from ivr.adapters import models, prompts, sound_card
 from ivr.adapters.web.openapi import openapi as describe
 from ivr.config import Config
@@ -24,7 +35,7 @@ from ivr.core import books_table, draw, hours
 from ivr.core.books import Books
 from ivr.core.demand import Handling
 from ivr.core.errors import HotlineError
-from ivr.core.explain import explain, rank
+from ivr.core.explain import explain, rank, recognised
 from ivr.core.registers import DEPUTY, ELDERLY
 from ivr.core.trial import Heard, Queued, Trial
 
@@ -122,7 +133,10 @@ def try_call(
     settings, root = _load(file)
     plan = plans.load(root, settings.city.language)
     texts = {name: prompt.text for name, prompt in prompts.load(root / "prompts" / settings.city.language).items()}
-    trial, key = Trial(plan, caller, called, _moment(at, plan.city.timezone).timestamp()), ""
+    known = asyncio.run(registers.peek(settings))
+    trial, key = Trial(plan, caller, called, _moment(at, plan.city.timezone).timestamp(), known), ""
+    for line in recognised(trial):
+        out.print(line, markup=False)
     while True:
         for event in trial.step(key):
             if isinstance(event, Queued):
@@ -146,7 +160,8 @@ def explain_call(
     settings, root = _load(file)
     plan = plans.load(root, settings.city.language)
     texts = {name: prompt.text for name, prompt in prompts.load(root / "prompts" / settings.city.language).items()}
-    for line in explain(plan, texts, caller, called, _moment(at, plan.city.timezone).timestamp(), keys):
+    moment, known = _moment(at, plan.city.timezone).timestamp(), asyncio.run(registers.peek(settings))
+    for line in explain(plan, texts, caller, called, moment, keys, known):
         out.print(line, markup=False)
 
 

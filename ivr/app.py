@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from ivr import accounts, plans
+from ivr import accounts, plans, registers
 from ivr.adapters import models, pbx
 from ivr.adapters.agi import Channels, Outside, beat
 from ivr.adapters.ami import Ami
@@ -36,7 +36,7 @@ from ivr.core.actions import Action, CloseRecording, WriteNote
 from ivr.core.agents import Agent, Profile
 from ivr.core.books import Books
 from ivr.core.calls import Call
-from ivr.core.errors import AmiError, HotlineError, PbxError
+from ivr.core.errors import AmiError, HotlineError, PbxError, RegisterError, StoreError
 from ivr.core.floor import Floor, Rules
 from ivr.switchboard import Switchboard
 
@@ -83,6 +83,8 @@ class Hotline:
         self.asked_to_stop = False
         self.root = root
         self.plan_problem = ""
+        self.registers_problem = ""
+        self._registers_at = 0.0
         desk = config.desk
         plan = plans.load(root, config.city.language)
         profiles = [Profile(a.id, a.name, frozenset(a.skills)) for a in config.agent]
@@ -130,6 +132,7 @@ class Hotline:
 
     async def restore(self) -> None:
         """Take up the state that an earlier controller left."""
+        await self.load_registers()
         events = [event for _, event in await self.store.unfinished()]
         agents = [row.agent for row in (await self.store.agents()).values()]
         self.floor.restore(events, agents, time.time())
@@ -175,6 +178,7 @@ class Hotline:
             _check(
                 "queue_log", not self.queue_log.problem, f"queue_log 写不进去：{self.queue_log.problem}", needed=False
             ),
+            _check("registers", not self.registers_problem, f"来电名册不能用：{self.registers_problem}", needed=False),
             _check("recogniser", speech.name in ("ready", "starting"), _SPEECH.get(speech.name, ""), needed=False),
         ]
 
@@ -257,6 +261,31 @@ class Hotline:
                 log.info("plan.taken", menus=len(plan.city.menu), queues=len(plan.queues.queue))
             self.web.publish()
 
+    async def watch_registers(self) -> None:
+        """Take registers that a command has changed, for the callers to come."""
+        while True:
+            await asyncio.sleep(PLAN_S)
+            try:
+                if await self.store.registers_changed_at() != self._registers_at or self.registers_problem:
+                    await self.load_registers()
+                    self.web.publish()
+            except StoreError as error:
+                log.error("registers.not_read", sentence=str(error))
+
+    async def load_registers(self) -> None:
+        """Know callers by the registers as they are now. Calls go on without, when their secret is lost."""
+        self._registers_at = await self.store.registers_changed_at()
+        try:
+            known = await registers.load(self.config, self.store)
+        except RegisterError as error:
+            if str(error) != self.registers_problem:
+                log.error("registers.refused", sentence=str(error))
+            self.registers_problem = str(error)
+        else:
+            self.registers_problem = ""
+            self.switchboard.change_registers(known)
+            log.info("registers.taken", entries=len(known))
+
     async def stop_pbx(self) -> None:
         """Asterisk ends with a hotline that was switched off, never with one that failed while calls are up."""
         if self.asked_to_stop or not any(call.live for call in self.floor.calls.values()):
@@ -299,6 +328,7 @@ async def serve(config: Config, root: Path, say: Say) -> int:
                 "asterisk": hotline.watch_pbx(),
                 "plan": hotline.watch_plan(),
                 "queue_log": hotline.queue_log.run(),
+                "registers": hotline.watch_registers(),
             }.items()
         ]
         stack.push_async_callback(_end, tasks)

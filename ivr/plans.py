@@ -12,7 +12,7 @@ from ivr.core.dialplan import Plan
 from ivr.core.errors import DialplanError
 
 OPTIONAL = ("departments.toml", "leader_days.toml")
-FILES = ("city.toml", "queues.toml", *OPTIONAL)
+FILES = ("city.toml", "queues.toml", "hotlines.toml", *OPTIONAL)
 
 
 def stamp(root: Path, language: str) -> tuple[int, ...]:
@@ -34,6 +34,7 @@ def load(root: Path, language: str) -> Plan:
         {name: prompt.duration_s for name, prompt in recorded.items()},
         tables["departments.toml"],
         tables["leader_days.toml"],
+        tables["hotlines.toml"],
     )
 
 

@@ -17,6 +17,7 @@ from ivr.core.dialplan import Plan
 from ivr.core.errors import HotlineError
 from ivr.core.events import Event
 from ivr.core.floor import Floor
+from ivr.core.registers import Registers
 
 log = structlog.get_logger()
 
@@ -70,6 +71,10 @@ class Switchboard:
     def change_plan(self, plan: Plan) -> None:
         """Callers from now on are led by this plan."""
         self.floor.change_plan(plan, self._clock())
+
+    def change_registers(self, registers: Registers) -> None:
+        """Who is known by their telephone, from now on."""
+        self.floor.registers = registers
 
     async def run(self) -> None:
         """Work until cancelled."""

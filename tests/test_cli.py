@@ -41,8 +41,8 @@ def test_check(tmp_path: Path) -> None:
         ("2\n", (), "政企通（enterprise）"),
         ("\n", (), "综合席（general）"),
         ("7\n", (), "综合席（general）"),
-        ("", ("--from", "+8613907330001"), "人大代表专席（deputies）"),
         ("", ("--to", "12346"), "人大代表专席（deputies）"),
+        ("", ("--to", "12348"), "综合席（general）"),
     ],
 )
 def test_try(tmp_path: Path, keys: str, words: tuple[str, ...], end: str) -> None:
@@ -105,8 +105,13 @@ def test_explain(tmp_path: Path, city: Path, at: str, lines: list[str]) -> None:
 def test_explain_a_silent_caller_and_a_known_one(tmp_path: Path) -> None:
     silent = ivr(tmp_path, "explain", "--from", "")
     assert "2. 未按键\n   进入队列：综合席（general）" in silent.stdout and "匿名号码" in silent.stdout
-    known = ivr(tmp_path, "explain", "--from", "13907330001")
-    assert "1. 来电号码在名单 deputy 中\n   播放：代表您好" in known.stdout
+    file = tmp_path / "deputies.csv"
+    file.write_text("姓名,层级,电话\n张三,市,13907330001\n", "utf-8")
+    ivr(tmp_path, "deputies", "import", str(file))
+    known = ivr(tmp_path, "explain", "--from", "+8613907330001")
+    assert "来电人：张三（市级），在人大代表名册中\n1. 来电号码已登记" in known.stdout
+    tried = ivr(tmp_path, "try", "--from", "13907330001").stdout.splitlines()
+    assert tried[0] == "来电人：张三（市级），在人大代表名册中" and "人大代表专席（deputies）" in tried[-1]
 
 
 def test_try_at_another_time(tmp_path: Path, city: Path) -> None:

@@ -24,5 +24,10 @@ export function useWords() {
   /** How a call ended, or where it is now. */
   const standing = (call: CallSummary): string =>
     call.outcome ? named("outcome", call.outcome) : named("stage", call.stage);
-  return { t, locale, words, named, standing };
+  /** Who the registers say is calling, or "". */
+  const person = (call: CallSummary): string =>
+    call.level ? t("call.deputyOf", { name: call.person, level: named("level", call.level) }) : call.person;
+  /** The dialled number, with the name of the merged hotline that it is. */
+  const dialled = (call: CallSummary): string => [call.dnis || "–", call.hotline_name].join(" ").trim();
+  return { t, locale, words, named, standing, person, dialled };
 }

@@ -38,6 +38,10 @@ describe("timeline", () => {
     expect(told("AgentSetAside", { agent_id: "8001", reason: "rejected" })).toBe("坐席 8001 谭思琦 暂停派话：坐席拒接");
     expect(told("RatingGiven", { rating: 1 })).toBe("市民评价：非常满意");
     expect(told("RatingGiven", { rating: 0 })).toBe("市民未评价");
+    expect(told("CallerRecognised", { register: "deputy", name: "张三", level: "市", by: "number" })).toBe("来电号码已登记：人大代表 张三 市");
+    expect(told("CallerRecognised", { register: "deputy", name: "张三", level: "市", by: "pin" })).toContain("密码核对通过");
+    expect(told("HotlineRecognised", { hotline: "12369", name: "环保热线", mark: "12369" })).toBe("来源是归并热线 12369 环保热线");
+    expect(told("CallQueued", { queue: "enterprise", why: "known deputy" })).toBe("进入“政企通”排队：来电号码在 deputy 名册中");
     expect(told("CallEnded", { outcome: "abandoned" })).toBe("通话结束，结果：排队中放弃");
   });
 

@@ -115,6 +115,14 @@ class Call:
     queued_at: float | None = None
     queued_why: str = ""
     mark: str = ""
+    known_as: str = ""
+    """The register that the caller was recognised in: `deputy`, `elderly`, or ""."""
+    person: str = ""
+    """Their name in it."""
+    level: str = ""
+    hotline: str = ""
+    """Number of the merged hotline that was dialled, or ""."""
+    hotline_name: str = ""
     priority: int | None = None
     """Instead of the queue's."""
     emergency: bool = False
@@ -210,6 +218,10 @@ def evolve(call: Call, event: Event) -> Call:
                 heard = heard | set(call.step_prompts)
             keys = call.keys if call.stage is Stage.RATING else call.keys + event.key
             return replace(call, step="", keys=keys, prompts_heard=heard)
+        case ev.CallerRecognised():
+            return replace(call, known_as=event.register, person=event.name, level=event.level)
+        case ev.HotlineRecognised():
+            return replace(call, hotline=event.hotline, hotline_name=event.name, mark=event.mark)
         case ev.CallQueued():
             first = call.queued_at if call.queued_at is not None else event.at
             return replace(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field
@@ -60,6 +60,8 @@ class City(Table):
     default: Target
     number: dict[str, Target] = Field(default_factory=dict)
     caller: tuple[Caller, ...] = ()
+    known: dict[Literal["deputy", "elderly"], Target] = Field(default_factory=dict)
+    """Where callers of a register are led, the first register first."""
     menu: dict[Name, Menu] = Field(default_factory=dict)
     limits: Limits = Limits()
     hours: dict[Name, Hours] = Field(default_factory=dict)

@@ -14,11 +14,13 @@ from pydantic import ValidationError
 from ivr.core.city import City, Menu
 from ivr.core.departments import Departments
 from ivr.core.errors import DialplanError, sentences
+from ivr.core.hotlines import NONE, Hotline, Hotlines
 from ivr.core.hours import is_open
 from ivr.core.leader_days import Day, LeaderDays
 from ivr.core.numbers import national
 from ivr.core.plan_check import mistakes
 from ivr.core.queues import Queues
+from ivr.core.registers import Entry
 from ivr.core.targets import Table, Target
 
 
@@ -45,28 +47,58 @@ class Plan(Table):
 
     city: City
     queues: Queues
+    hotlines: Hotlines = NONE
     durations: dict[str, float]
     """Seconds that each prompt lasts; also the list of the prompts that exist."""
     departments: Departments = Departments()
     leader_days: LeaderDays | None = None
 
-    def entry(self, ani: str, dnis: str, at: float) -> Led:
-        """Where a call that arrives at `at` (seconds since the epoch) leads, and the rule's name in words."""
-        target, why = self._rule(ani, dnis)
+    def entry(self, ani: str, dnis: str, at: float, known: str = "") -> Led:
+        """Where a call that arrives at `at` (seconds since the epoch) leads, and the rule's name in words.
+
+        `known` is the register that the caller was recognised in, or "". `ani` and `dnis` may be any text.
+        """
+        target, why = self._rule(ani, dnis, at, known)
         return self.through(target, why, at)
 
-    def _rule(self, ani: str, dnis: str) -> tuple[Target, str]:
-        called = self.city.number.get(dnis)
-        if called is not None and called.queue is not None:
-            return called, f"number {dnis}"
+    def recognise(self, entries: Mapping[str, Entry]) -> Entry | None:
+        """Who is calling: of a number's entries, by register, that of the register which city.toml names first."""
+        return next((entries[register] for register in self.city.known if register in entries), None)
+
+    def hotline(self, dnis: str, at: float) -> tuple[str, Hotline] | None:
+        """The merged hotline that was dialled, with its number."""
+        return self.hotlines.dialled(dnis, at, self.city.timezone)
+
+    def _rule(self, ani: str, dnis: str, at: float, known: str) -> tuple[Target, str]:
+        """A known caller is led past the menu; but a number that leads straight to a queue holds, unless the caller's
+        own queue has a higher priority."""
+        called = self._called(dnis, at)
+        person = self._known(ani, known)
+        if person and (called is None or self._priority(person[0]) > self._priority(called[0])):
+            return person
+        return called or (self.city.default, "default")
+
+    def _called(self, dnis: str, at: float) -> tuple[Target, str] | None:
+        if dnis in self.city.number:
+            return self.city.number[dnis], f"number {dnis}"
+        hotline = self.hotline(dnis, at)
+        return (hotline[1], f"hotline {hotline[0]}") if hotline else None
+
+    def _known(self, ani: str, known: str) -> tuple[Target, str] | None:
+        for register, target in self.city.known.items():
+            if register == known:
+                return target, f"known {register}"
         number = national(ani)
-        if number:
-            for caller in self.city.caller:
-                if number in {national(n) for n in caller.numbers}:
-                    return caller, f"caller {caller.name}"
-        if called is not None:
-            return called, f"number {dnis}"
-        return self.city.default, "default"
+        for caller in self.city.caller if number else ():
+            if number in {national(n) for n in caller.numbers}:
+                return caller, f"caller {caller.name}"
+        return None
+
+    def _priority(self, target: Target) -> int:
+        """-1: not straight to a queue; above all priorities: an emergency."""
+        if target.queue is None or target.emergency:
+            return 101 if target.emergency else -1
+        return self.queues.queue[target.queue].priority if target.priority is None else target.priority
 
     def through(self, target: Target, why: str, at: float) -> Led:
         """The target, or what `closed` leads to when it is not open at `at`."""
@@ -118,8 +150,10 @@ def parse(
     durations: Mapping[str, float],
     departments: Mapping[str, Any] | None = None,
     leader_days: Mapping[str, Any] | None = None,
+    hotlines: Mapping[str, Any] | None = None,
 ) -> Plan:
-    """Check decoded tables. `durations`: seconds by prompt name. An empty `leader_days` counts as none.
+    """Check decoded tables. `durations`: seconds by prompt name. An empty `leader_days` counts as none, and without
+    `hotlines` none is merged.
 
     Raises DialplanError with one sentence per mistake, each naming the file and the key.
     """
@@ -129,6 +163,7 @@ def parse(
         ("city.toml", City, city),
         ("queues.toml", Queues, queues),
         ("departments.toml", Departments, departments or {}),
+        ("hotlines.toml", Hotlines, {"count": 0} if hotlines is None else hotlines),
     ]
     if leader_days:
         tables.append(("leader_days.toml", LeaderDays, leader_days))
@@ -138,12 +173,18 @@ def parse(
         except ValidationError as error:
             problems += sentences(file, error.errors())
     if not problems:
-        city_table, queues_table, departments_table, *days = parts
-        problems = list(mistakes(city_table, queues_table, departments_table, durations, *days))
+        city_table, queues_table, departments_table, hotlines_table, *days = parts
+        problems = list(mistakes(city_table, queues_table, departments_table, hotlines_table, durations, *days))
     if problems:
         raise DialplanError("\n".join(problems))
-    days_table = parts[3] if leader_days else None
-    return Plan(city=parts[0], queues=parts[1], departments=parts[2], durations=dict(durations), leader_days=days_table)
+    return Plan(
+        city=parts[0],
+        queues=parts[1],
+        departments=parts[2],
+        hotlines=parts[3],
+        leader_days=parts[4] if leader_days else None,
+        durations=dict(durations),
+    )
 
 
 def _gates(city: City, target: Target) -> list[Target | Menu]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from ivr.core.dialplan import Plan
+from ivr.core.registers import NAMES
 from ivr.core.targets import Target
 
 
@@ -13,6 +16,11 @@ def mermaid(plan: Plan, texts: dict[str, str]) -> str:
         lines += _edge("caller", f"拨 {number}", target)
     for known in plan.city.caller:
         lines += _edge("caller", f"来电号码：{known.name}（{len(known.numbers)} 个）", known)
+    for register, target in plan.city.known.items():
+        lines += _edge("caller", f"来电号码在{NAMES[register]}名册中", target)
+    merged = Counter(tuple(_edge("caller", "拨归并热线（{n} 条）", h)) for h in plan.hotlines.hotline.values())
+    for edges, n in merged.items():
+        lines += [edge.replace("{n}", str(n)) for edge in edges]
     lines += _edge("caller", "其他号码", plan.city.default)
     for name, menu in plan.city.menu.items():
         said = "<br>".join(texts.get(prompt, prompt) for prompt in menu.prompt)

@@ -185,6 +185,33 @@ class AgentPressedBreak:
 
 
 @dataclass(frozen=True, slots=True)
+class CallerRecognised:
+    """The caller is in a register."""
+
+    at: float
+    call_id: str
+    register: str
+    """`deputy` or `elderly`."""
+    name: str
+    level: str
+    """A deputy's: 国家, 省, 市, 县 or 乡; else empty."""
+    by: str
+    """`number`, the one they call from, or `pin`."""
+
+
+@dataclass(frozen=True, slots=True)
+class HotlineRecognised:
+    """The caller dialled the number of a department's hotline that was merged into this one."""
+
+    at: float
+    call_id: str
+    hotline: str
+    """Its number."""
+    name: str
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StepStarted:
     """The core asked for a prompt or a question."""
 
@@ -306,6 +333,7 @@ class NoteWritten:
 Event = (
     CallArrived | StepEnded | AgentAnswered | RingEnded | AgentHungUp | CallerHungUp | CallFellBack | CallFound
     | CallsCounted | PhoneReached | PhoneLost | AgentSignedIn | AgentSignedOut | AgentPressedReady | AgentPressedBreak
+    | CallerRecognised | HotlineRecognised
     | StepStarted | CallQueued | CallOffered | RatingGiven | CallDismissed | CallEnded | AgentSetAside | WrapUpEnded
     | RecordingFinished | NoteWritten | LegDialled | LegAnswered | LegEnded
 )  # fmt: skip

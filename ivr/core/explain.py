@@ -8,13 +8,17 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from ivr.core.dialplan import Plan
+from ivr.core.hotlines import WAYS
 from ivr.core.hours import day_name
 from ivr.core.queues import Queue
+from ivr.core.registers import NAMES, NOBODY, Registers
 from ivr.core.targets import Target
 from ivr.core.trial import Heard, Queued, Trial
 
 _READINGS = (
     (r"number (.+)", r"拨打的号码 \1 在 city.toml 中列出"),
+    (r"hotline (.+)", r"拨打的号码 \1 是归并热线，在 hotlines.toml 中列出"),
+    (r"known (.+)", r"来电号码已登记，走 city.toml 的 known.\1"),
     (r"caller (.+)", r"来电号码在名单 \1 中"),
     (r"default", "拨打的号码没有列出，走默认去向 default"),
     (r"key (.+) in the line", r"排队中按键 \1"),
@@ -33,11 +37,20 @@ _READINGS = (
 )
 
 
-def explain(plan: Plan, texts: Mapping[str, str], ani: str, dnis: str, at: float, keys: str = "") -> Iterator[str]:
+def explain(
+    plan: Plan,
+    texts: Mapping[str, str],
+    ani: str,
+    dnis: str,
+    at: float,
+    keys: str = "",
+    registers: Registers = NOBODY,
+) -> Iterator[str]:
     """The call's way to its queue, line by line. `texts`: what each prompt says; after `keys` the caller is silent."""
     moment = datetime.fromtimestamp(at, ZoneInfo(plan.city.timezone))
     yield f"{moment:%Y-%m-%d %H:%M} {day_name(moment)}（{plan.city.timezone}），{ani or '匿名号码'} 拨打 {dnis}"
-    trial, presses, number = Trial(plan, ani, dnis, at), iter(keys), 1
+    trial, presses, number = Trial(plan, ani, dnis, at, registers), iter(keys), 1
+    yield from recognised(trial)
     happened = list(trial.step())
     while True:
         yield f"{number}. {_reading(trial.led.why)}"
@@ -48,6 +61,16 @@ def explain(plan: Plan, texts: Mapping[str, str], ani: str, dnis: str, at: float
         if isinstance(happened[-1], Queued):
             return
         happened, number = list(trial.step(next(presses, ""))), number + 1
+
+
+def recognised(trial: Trial) -> Iterator[str]:
+    """Who the caller is by the registers, and which merged hotline was dialled."""
+    if trial.person:
+        level = f"（{trial.person.level}级）" if trial.person.level else ""
+        yield f"来电人：{trial.person.name}{level}，在{NAMES[trial.person.register]}名册中"
+    if trial.hotline:
+        number, hotline = trial.hotline
+        yield f"来源热线：{number} {hotline.name}（{hotline.department}，{WAYS[hotline.way]}，{hotline.merged_on} 起）"
 
 
 def _lines(plan: Plan, texts: Mapping[str, str], event: Heard | Queued) -> Iterator[str]:

@@ -23,6 +23,7 @@ from ivr.core.calls import Call, Stage
 from ivr.core.dialplan import Plan
 from ivr.core.events import Event
 from ivr.core.line import Line
+from ivr.core.registers import NOBODY
 from ivr.core.spans import is_over
 
 
@@ -61,6 +62,8 @@ class Floor:
         self.changed_calls: set[str] = set()
         self.changed_agents: set[str] = set()
         self.closing = False
+        self.registers = NOBODY
+        """Who is known by their telephone. May be exchanged at any time."""
         self.line = Line(plan.queues.queue)
         """Who waits and who is free: always what `calls` and `agents` say."""
         self._plans: dict[str, Plan] = {}

@@ -26,7 +26,15 @@ def begin(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
             at, call.call_id, call.queue, "back in the line", priority=call.priority, instead_of=call.instead_of
         )
         return
-    yield from lead(floor, call, floor.plan_of(call.call_id).entry(call.ani, call.dnis, at), at)
+    plan = floor.plan_of(call.call_id)
+    known = call.known_as
+    if not known and (entry := plan.recognise(floor.registers.calling(call.ani))):
+        known = entry.register
+        yield ev.CallerRecognised(at, call.call_id, entry.register, entry.name, entry.level, "number")
+    if not call.hotline and (dialled := plan.hotline(call.dnis, at)):
+        number, hotline = dialled
+        yield ev.HotlineRecognised(at, call.call_id, number, hotline.name, hotline.mark)
+    yield from lead(floor, call, plan.entry(call.ani, call.dnis, at, known), at)
 
 
 def answered(floor: Floor, call: Call, event: ev.StepEnded) -> Iterator[Event | Action]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ivr.core.city import City, Menu
 from ivr.core.departments import Departments
+from ivr.core.hotlines import Hotlines, listed_twice
 from ivr.core.leader_days import LeaderDays
 from ivr.core.numbers import national
 from ivr.core.queues import Queues
@@ -36,9 +37,9 @@ class Place(NamedTuple):
     ways: frozenset[str]
 
 
-def places(city: City, queues: Queues, days: LeaderDays | None = None) -> Iterator[Place]:
+def places(city: City, queues: Queues, hotlines: Hotlines, days: LeaderDays | None = None) -> Iterator[Place]:
     """Every target, those of `closed` too."""
-    for file, where, written, ways in _written(city, queues, days):
+    for file, where, written, ways in _written(city, queues, hotlines, days):
         target: Target | None = written
         while target is not None:
             yield Place(file, where, target, ways)
@@ -49,11 +50,12 @@ def mistakes(
     city: City,
     queues: Queues,
     departments: Departments,
+    hotlines: Hotlines,
     prompts: Mapping[str, float],
     days: LeaderDays | None = None,
 ) -> Iterator[str]:
     """`prompts`: seconds by the name of each prompt that exists."""
-    for place in places(city, queues, days):
+    for place in places(city, queues, hotlines, days):
         yield from _misled(place, city, queues)
     for name, menu in city.menu.items():
         if menu.hours is not None and menu.hours not in city.hours:
@@ -62,19 +64,22 @@ def mistakes(
         yield from _leader_days(days, city, queues)
     for name in circles(queues.queue):
         yield f"queues.toml: queue.{name}: nobody_signed_in leads in a circle."
-    for where, name in (*_prompts(city, queues, days), *_departments_prompts(departments)):
+    for where, name in (*_prompts(city, queues, hotlines, days), *_departments_prompts(departments)):
         if name not in prompts:
             yield f"{where}: there is no prompt {name!r} in prompts/."
     yield from _circles(city)
     yield from _callers(city)
+    yield from listed_twice(hotlines, city.number)
 
 
-def _written(city: City, queues: Queues, days: LeaderDays | None) -> Iterator[Place]:
+def _written(city: City, queues: Queues, hotlines: Hotlines, days: LeaderDays | None) -> Iterator[Place]:
     yield Place("city.toml", "default", city.default, _DOOR)
     for number, target in city.number.items():
         yield Place("city.toml", f"number.{number}", target, _DOOR)
     for caller in city.caller:
         yield Place("city.toml", f"caller {caller.name!r}", caller, _DOOR)
+    for register, target in city.known.items():
+        yield Place("city.toml", f"known.{register}", target, _DOOR)
     for name, menu in city.menu.items():
         for key, target in menu.key.items():
             yield Place("city.toml", f"menu.{name}.key.{key}", target, _ANSWER)
@@ -89,6 +94,8 @@ def _written(city: City, queues: Queues, days: LeaderDays | None) -> Iterator[Pl
             yield Place("queues.toml", f"queue.{name}.nobody_signed_in", queue.nobody_signed_in, _STAND_IN)
     if days:
         yield Place("leader_days.toml", "full", days.full, _QUEUE)
+    for number, hotline in hotlines.hotline.items():
+        yield Place("hotlines.toml", f"hotline.{number}", hotline, _DOOR)
 
 
 def _misled(place: Place, city: City, queues: Queues) -> Iterator[str]:
@@ -128,10 +135,10 @@ def _callers(city: City) -> Iterator[str]:
             seen[digits] = caller.name
 
 
-def _prompts(city: City, queues: Queues, days: LeaderDays | None) -> Iterator[tuple[str, str]]:
+def _prompts(city: City, queues: Queues, hotlines: Hotlines, days: LeaderDays | None) -> Iterator[tuple[str, str]]:
     for where, prompt in days.prompts() if days else ():
         yield f"leader_days.toml: {where}", prompt
-    for place in places(city, queues, days):
+    for place in places(city, queues, hotlines, days):
         for prompt in place.target.say:
             yield f"{place.file}: {place.where}.say", prompt
     for name, menu in city.menu.items():

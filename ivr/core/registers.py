@@ -16,6 +16,7 @@ from ivr.core.errors import RegisterError
 from ivr.core.numbers import national
 
 DEPUTY, ELDERLY = "deputy", "elderly"
+NAMES = {DEPUTY: "人大代表", ELDERLY: "老年人"}
 LEVELS = ("国家", "省", "市", "县", "乡")
 """Levels of people's congresses, from the top."""
 PIN_DIGITS = 8

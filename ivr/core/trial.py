@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ivr.core import menu
 from ivr.core.dialplan import Plan
+from ivr.core.registers import NOBODY, Registers
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,13 @@ class Trial:
     """Walks a plan: `step(key)` gives what happens next. `key` is "" for silence, and ignored on the first step.
 
     The whole call takes place at `at`, in seconds since the epoch, but every prompt is heard to its end. `led` tells
-    how it came to where it is.
+    how it came to where it is, `person` and `hotline` who was recognised and which merged hotline was dialled.
     """
 
-    def __init__(self, plan: Plan, ani: str, dnis: str, at: float) -> None:
-        self.led = plan.entry(ani, dnis, at)
+    def __init__(self, plan: Plan, ani: str, dnis: str, at: float, registers: Registers = NOBODY) -> None:
+        self.person = plan.recognise(registers.calling(ani))
+        self.hotline = plan.hotline(dnis, at)
+        self.led = plan.entry(ani, dnis, at, self.person.register if self.person else "")
         self._plan = plan
         self._at = at
         self._menu = ""
@@ -59,7 +62,8 @@ class Trial:
         if target.queue is not None:
             if target.say:
                 yield Heard(target.say, asks=False)
-            mark = target.mark or (menu.LEADER_DAY if self.led.about else "")
+            source = self.hotline[1].mark if self.hotline else ""
+            mark = target.mark or (menu.LEADER_DAY if self.led.about else source)
             yield Queued(target.queue, mark, self.led.why, target.priority, target.emergency, self.led.about)
             return
         name = self._menu if target.repeat else str(target.menu)

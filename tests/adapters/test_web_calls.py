@@ -6,6 +6,7 @@ import pytest
 
 from ivr.core import events as ev
 from tests.adapters.web_world import World, build, world
+from tests.core.world import REGISTERS
 
 __all__ = ["build", "world"]
 
@@ -132,3 +133,26 @@ async def test_a_query_that_makes_no_sense_is_refused_by_name(world: World, quer
     problem = await answer.json()
     assert (answer.status, problem["code"]) == (400, "bad_request")
     assert query.partition("=")[0] in problem["en"]
+
+
+async def test_the_ledger_of_the_deputies_and_the_calls_of_a_merged_hotline(world: World) -> None:
+    world.floor.registers = REGISTERS
+    deputy = await world.arrive(ani="+8613907330001")
+    other = await world.arrive()
+    await world.tell(ev.CallArrived(world.clock(), "9.9", "PJSIP/x", "13907330001", "12369"))
+    boss = await world.browser("banzhang")
+    ledger = (await get(boss, "/api/calls", mark="deputy"))["calls"]
+    assert [call["call_id"] for call in ledger] == ["9.9", deputy]
+    assert {(call["known_as"], call["person"], call["level"]) for call in ledger} == {("deputy", "张三", "市")}
+    from_12369 = (await get(boss, "/api/calls", hotline="12369"))["calls"]
+    assert [(call["call_id"], call["hotline_name"]) for call in from_12369] == [("9.9", "环保热线")]
+    await world.tell(ev.CallerHungUp(world.clock(), "9.9"))
+    world.floor.calls.pop("9.9")
+    archived = await get(boss, "/api/calls/9.9")
+    assert (archived["person"], archived["level"], archived["hotline"], archived["mark"]) == (
+        "张三",
+        "市",
+        "12369",
+        "deputy",
+    )
+    assert (await get(boss, f"/api/calls/{other}"))["known_as"] == ""

@@ -58,8 +58,12 @@ def _refused(change: Any) -> str:
             "city.toml: default: must lead to exactly one of menu, queue, repeat, stay, transfer.",
         ),
         (
-            lambda c, q: c["caller"][0]["numbers"].append("13907330001"),
-            "city.toml: caller 'deputy': '13907330001' is there already, for 'deputy'.",
+            lambda c, q: c.update(caller=[{"name": "x", "numbers": ["110", "0086 110"], "queue": "general"}]),
+            "city.toml: caller 'x': '0086 110' is there already, for 'x'.",
+        ),
+        (
+            lambda c, q: c["known"].update(mayors={"queue": "general"}),
+            "city.toml: known.mayors.[key]: Input should be 'deputy' or 'elderly'.",
         ),
         (
             lambda c, q: c["default"].update(hours="office", closed={"queue": "general"}),
@@ -192,26 +196,6 @@ def _refused(change: Any) -> str:
 )
 def test_a_mistake_is_a_sentence_with_file_and_key(change: Any, sentence: str) -> None:
     assert sentence in _refused(change)
-
-
-@pytest.mark.parametrize(
-    ("ani", "dnis", "queue", "why"),
-    [
-        ("13800138000", "12346", "deputies", "number 12346"),
-        ("+8613907330001", "12345", "deputies", "caller deputy"),
-        ("008613907330001", "12345", "deputies", "caller deputy"),
-        ("013907330001", "12345", "deputies", "caller deputy"),
-        ("073122880001", "12345", "deputies", "caller deputy"),
-    ],
-)
-def test_deputies_are_recognised(ani: str, dnis: str, queue: str, why: str) -> None:
-    led = PLAN.entry(ani, dnis, 0)
-    assert (led.target.queue, led.why, led.target.mark) == (queue, why, "deputy")
-
-
-@pytest.mark.parametrize("ani", ["", "anonymous", "\x00\r\n", "9" * 40, "+86", "１３９０７３３０００１"])
-def test_other_callers_get_the_menu(ani: str) -> None:
-    assert PLAN.entry(ani, "12345", 0).target.menu == "main"
 
 
 @pytest.mark.parametrize(("key", "queue"), [("2", "enterprise"), ("", "general"), ("7", "general"), ("#", "general")])

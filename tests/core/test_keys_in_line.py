@@ -156,7 +156,7 @@ def test_numbers_can_be_emergencies_and_have_priorities(dnis: str, ani: str) -> 
     city, queues = shipped_tables()
     target = {"queue": "general", "emergency": True, "mark": "alarm"}
     city["number"]["12119"] = target
-    city["caller"].append(target | {"name": "fire_brigade", "numbers": ["0731-22119119"]})
+    city["caller"] = [target | {"name": "fire_brigade", "numbers": ["0731-22119119"]}]
     city["number"]["12347"] = {"queue": "general", "priority": 100}
     world = World(Random(0), plan_of(city, queues))
     first = world.arrive(dnis="12347")

@@ -15,8 +15,19 @@ from ivr.core.agents import Profile
 from ivr.core.calls import Stage
 from ivr.core.events import Event
 from ivr.core.floor import Floor, Rules
+from ivr.core.registers import DEPUTY, ELDERLY, Entry, Registers, Seal
 
 REPO = Path(__file__).parents[2]
+SEAL = Seal(b"s" * 32)
+REGISTERS = Registers(
+    SEAL,
+    (
+        Entry("1", DEPUTY, "张三", "市", SEAL.number("13907330001"), SEAL.pin(DEPUTY, "246810")),
+        Entry("2", DEPUTY, "李四", "乡", SEAL.number("073122880001")),
+        Entry("3", ELDERLY, "王婆婆", "", SEAL.number("073122880002")),
+        Entry("4", ELDERLY, "张三", "", SEAL.number("13907330001")),
+    ),
+)
 PROFILES = (
     Profile("8001", "谭思琦", frozenset({"general", "enterprise"})),
     Profile("8002", "李明", frozenset({"general"})),
@@ -43,9 +54,11 @@ def shipped_plan(changes: Mapping[str, Any] | None = None) -> dialplan.Plan:
 
 
 def plan_of(city: dict[str, Any], queues: dict[str, Any], leader_days: dict[str, Any] | None = None) -> dialplan.Plan:
-    """A plan with the shipped prompts, each two seconds long."""
+    """A plan with the shipped hotlines, and with the shipped prompts, each two seconds long."""
     names = tomllib.loads((REPO / "prompts/zh/prompts.toml").read_text("utf-8"))
-    return dialplan.parse(city, queues, dict.fromkeys(_texts(names), 2.0), leader_days=leader_days)
+    hotlines = tomllib.loads((REPO / "dialplans/hotlines.toml").read_text("utf-8"))
+    durations = dict.fromkeys(_texts(names), 2.0)
+    return dialplan.parse(city, queues, durations, leader_days=leader_days, hotlines=hotlines)
 
 
 def keyed_plan() -> dialplan.Plan:
@@ -87,6 +100,10 @@ def _texts(table: dict[str, object]) -> list[str]:
     return found
 
 
+_CALLING = ("13800138000", "", "+8613907330001", "073122880002", "9" * 40)
+_DIALLED = ("12345", "12346", "12369", "12348", "")
+
+
 class Line:
     """One citizen's channel in Asterisk: the orders it has, and what it does."""
 
@@ -114,6 +131,7 @@ class World:
         self.plan = plan or shipped_plan()
         self.profiles = profiles
         self.floor = Floor(self.plan, profiles, Rules())
+        self.floor.registers = REGISTERS
         self.lines: dict[str, Line] = {}
         self.journal: list[Event] = []
         self.calls_made = 0
@@ -208,6 +226,7 @@ class World:
         """kill -9, and a new controller that has only the journal, the saved agents and what Asterisk still carries."""
         saved = list(self.floor.agents.values())
         self.floor = Floor(self.plan, self.profiles, Rules())
+        self.floor.registers = REGISTERS
         self.floor.restore(self.journal, saved, self.now)
         began = self.now
         self.now += 1
@@ -228,7 +247,7 @@ class World:
         dice = self.dice.random()
         calls = list(self.lines)
         if dice < 0.15 and len(calls) < 8:
-            self.arrive(self.dice.choice(["13800138000", "", "+8613907330001"]), self.dice.choice(["12345", "12346"]))
+            self.arrive(self.dice.choice(_CALLING), self.dice.choice(_DIALLED))
         elif dice < 0.30:
             self.press()
         elif dice < 0.38 and calls:

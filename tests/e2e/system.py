@@ -116,6 +116,17 @@ class Hotline:
         out, _ = await process.communicate()
         return process.returncode or 0, out.decode()
 
+    async def take_register(self, people: str, file: Path) -> None:
+        """Import a register (`deputies` or `elderly`) and return when the running hotline has taken it."""
+        taken = self.log.count("registers.taken")
+        code, told = await self.cli(people, "import", str(file))
+        assert code == 0, told
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                if self.log.count("registers.taken") > taken:
+                    return
+                await asyncio.sleep(0.05)
+
     @asynccontextmanager
     async def signed_in(self, user: str) -> AsyncIterator[Person]:
         """Somebody at the console."""

@@ -15,30 +15,32 @@ pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("unpacked")]
 
 
 async def test_deputies_are_known_by_their_number_and_by_the_number_they_dial(tmp_path: Path) -> None:
-    async with (
-        hotline(tmp_path) as up,
-        up.signed_in("banzhang") as supervisor,
-        Caller(up.sip_port, tmp_path, ani="+8613907330001") as listed,
-        Caller(up.sip_port, tmp_path, ani="13800138000", dnis="12346") as dialled,
-        Caller(up.sip_port, tmp_path, ani="anonymous") as silent,
-    ):
-        for caller in (listed, dialled, silent):
-            await caller.answered()
-        await silent.rtp.heard_for(11)
-        for caller in (listed, dialled, silent):
-            await caller.hang_up()
-        await supervisor.call_that(lambda c: c["ended_at"])
-        calls = (await supervisor.get("/api/calls"))["calls"]
-        _, token = await up.cli("token", "--role", "supervisor")
-        bearer = {"Authorization": f"Bearer {token.strip()}"}
-        async with aiohttp.ClientSession(headers=bearer) as program, program.get(f"{up.url}/api/calls") as answer:
-            assert (await answer.json())["calls"] == calls
-        routes = sorted((c["dnis"], c["ani"], c["queue"], c["mark"], c["outcome"]) for c in calls)
-        assert routes == [
-            ("12345", "", "general", "", "abandoned"),
-            ("12345", "+8613907330001", "deputies", "deputy", "abandoned"),
-            ("12346", "13800138000", "deputies", "deputy", "abandoned"),
-        ]
+    register = tmp_path / "deputies.csv"
+    register.write_text("姓名,层级,电话\n张三,市级,139 0733 0001\n", "gbk")
+    async with hotline(tmp_path) as up, up.signed_in("banzhang") as supervisor:
+        await up.take_register("deputies", register)
+        async with (
+            Caller(up.sip_port, tmp_path, ani="+8613907330001") as listed,
+            Caller(up.sip_port, tmp_path, ani="13800138000", dnis="12346") as dialled,
+            Caller(up.sip_port, tmp_path, ani="anonymous") as silent,
+        ):
+            for caller in (listed, dialled, silent):
+                await caller.answered()
+            await silent.rtp.heard_for(11)
+            for caller in (listed, dialled, silent):
+                await caller.hang_up()
+            await supervisor.call_that(lambda c: c["ended_at"])
+            calls = (await supervisor.get("/api/calls"))["calls"]
+            _, token = await up.cli("token", "--role", "supervisor")
+            bearer = {"Authorization": f"Bearer {token.strip()}"}
+            async with aiohttp.ClientSession(headers=bearer) as program, program.get(f"{up.url}/api/calls") as answer:
+                assert (await answer.json())["calls"] == calls
+            routes = sorted((c["dnis"], c["ani"], c["queue"], c["mark"], c["person"], c["outcome"]) for c in calls)
+            assert routes == [
+                ("12345", "", "general", "", "", "abandoned"),
+                ("12345", "+8613907330001", "deputies", "deputy", "张三", "abandoned"),
+                ("12346", "13800138000", "deputies", "deputy", "", "abandoned"),
+            ]
 
 
 async def test_an_agent_who_does_not_answer_is_set_aside_and_the_caller_is_served_next(tmp_path: Path) -> None:

@@ -29,7 +29,10 @@ STATUSES = {
     Status.TALKING: "通话中", Status.WRAP_UP: "话后处理",
 }  # fmt: skip
 RATINGS = ("未评价", "非常满意", "满意", "一般", "不满意", "非常不满意")
-MARKS = {"enterprise": "政企通", "deputy": "人大代表", "leader_day": "领导接听日", "emergency": "紧急"}
+MARKS = {
+    "enterprise": "政企通", "deputy": "人大代表", "deputy_unverified": "代表（待核验）", "elderly": "老年人",
+    "leader_day": "领导接听日", "emergency": "紧急",
+}  # fmt: skip
 _REASONS = {
     "no_answer": "超时未接", "busy": "占线", "rejected": "坐席拒接", "unreachable": "电话不通", "cancelled": "已取消",
 }  # fmt: skip

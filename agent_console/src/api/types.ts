@@ -360,6 +360,16 @@ export interface components {
             readonly queue_name: string;
             /** Mark */
             readonly mark: string;
+            /** Known As */
+            readonly known_as: string;
+            /** Person */
+            readonly person: string;
+            /** Level */
+            readonly level: string;
+            /** Hotline */
+            readonly hotline: string;
+            /** Hotline Name */
+            readonly hotline_name: string;
             /** Agent Id */
             readonly agent_id: string;
             /** Agent Name */
@@ -424,6 +434,16 @@ export interface components {
             readonly queue_name: string;
             /** Mark */
             readonly mark: string;
+            /** Known As */
+            readonly known_as: string;
+            /** Person */
+            readonly person: string;
+            /** Level */
+            readonly level: string;
+            /** Hotline */
+            readonly hotline: string;
+            /** Hotline Name */
+            readonly hotline_name: string;
             /** Agent Id */
             readonly agent_id: string;
             /** Agent Name */
@@ -854,6 +874,8 @@ export interface operations {
                 readonly outcome?: ("answered" | "passed_on" | "abandoned" | "left_in_menu" | "fell_back" | "shut_down") | null;
                 readonly agent?: string;
                 readonly q?: string;
+                readonly mark?: string;
+                readonly hotline?: string;
             };
             readonly header?: never;
             readonly path?: never;

@@ -14,7 +14,7 @@ type Fields = TimelineEntry["fields"];
 
 /** Kinds of which there is a sentence: `timeline.<kind>` in the messages. */
 export const KINDS = [
-  "CallArrived", "StepStarted", "StepEnded", "CallQueued", "CallOffered", "AgentAnswered", "RingEnded", "AgentHungUp",
+  "CallArrived", "CallerRecognised", "HotlineRecognised", "StepStarted", "StepEnded", "CallQueued", "CallOffered", "AgentAnswered", "RingEnded", "AgentHungUp",
   "CallerHungUp", "CallFellBack", "CallFound", "RatingGiven", "CallDismissed", "CallEnded", "AgentSetAside",
   "RecordingFinished", "NoteWritten", "LegDialled", "LegAnswered", "LegEnded",
 ] as const;
@@ -39,6 +39,7 @@ function variant(kind: string, fields: Fields): string {
     return fields.key ? "StepEndedKey" : "StepEnded";
   }
   if (kind === "RatingGiven") return fields.rating ? "RatingGiven" : "RatingGivenNone";
+  if (kind === "CallerRecognised") return fields.by === "pin" ? "CallerRecognisedPin" : "CallerRecognised";
   if (kind === "CallArrived") return fields.ani ? "CallArrived" : "CallArrivedWithheld";
   return kind;
 }
@@ -49,6 +50,10 @@ function params(kind: string, fields: Fields, words: Words): Record<string, stri
   switch (kind) {
     case "CallArrived":
       return { ani: text("ani"), dnis: text("dnis") };
+    case "CallerRecognised":
+      return { name: text("name"), register: word("register", text("register"), words), level: text("level") };
+    case "HotlineRecognised":
+      return { hotline: text("hotline"), name: text("name") };
     case "StepStarted":
       return { name: step(text("name"), words) };
     case "StepEnded":

@@ -4,6 +4,8 @@ const READINGS: readonly (readonly [RegExp, string])[] = [
   [/^wrong key (.+)$/, "按了无效键 $1"],
   [/^silence$/, "未按键"],
   [/^number (.+)$/, "拨打号码 $1"],
+  [/^hotline (.+)$/, "拨打归并热线 $1"],
+  [/^known (.+)$/, "来电号码在 $1 名册中"],
   [/^caller (.+)$/, "来电号码在名单 $1 中"],
   [/^default$/, "默认去向"],
   [/^(\S+) closed: (.+)$/, "$1 不在开放时间（$2）"],

@@ -130,6 +130,7 @@ const en: Messages = {
     rings: "Offers",
     why: "Why this agent",
     recording: "Recording",
+    deputyOf: "{name} ({level})",
     noRings: "Not offered to any agent",
   },
   calls: {
@@ -163,7 +164,9 @@ const en: Messages = {
     fell_back: "Static queue",
     shut_down: "Shut down",
   },
-  mark: { enterprise: "Enterprise", deputy: "Deputy" },
+  mark: { enterprise: "Enterprise", deputy: "Deputy", deputy_unverified: "Deputy (to verify)", elderly: "Elderly" },
+  register: { deputy: "deputies", elderly: "elderly callers" },
+  level: { 国家: "national", 省: "provincial", 市: "city", 县: "county", 乡: "township" },
   rating: {
     0: "Not rated",
     1: "Very satisfied",
@@ -228,6 +231,9 @@ const en: Messages = {
   timeline: {
     CallArrived: "{ani} dialled {dnis}; the exchange answered",
     CallArrivedWithheld: "A citizen (number withheld) dialled {dnis}; the exchange answered",
+    CallerRecognised: "The number is in the register of {register}: {name} {level}",
+    CallerRecognisedPin: "The PIN is in the register of {register}: {name} {level}",
+    HotlineRecognised: "Dialled the merged hotline {hotline} {name}",
     StepStarted: "Began to play {name}",
     StepEnded: "Played to the end, no key pressed",
     StepEndedKey: "The citizen pressed {key}",

@@ -125,6 +125,7 @@ const zh = {
     rings: "派话记录",
     why: "派给该坐席的原因",
     recording: "录音",
+    deputyOf: "{name}（{level}）",
     noRings: "没有派给坐席",
   },
   calls: {
@@ -159,7 +160,9 @@ const zh = {
     fell_back: "转应急排队",
     shut_down: "系统停机",
   },
-  mark: { enterprise: "政企通", deputy: "人大代表" },
+  mark: { enterprise: "政企通", deputy: "人大代表", deputy_unverified: "代表（待核验）", elderly: "老年人" },
+  register: { deputy: "人大代表", elderly: "老年人" },
+  level: { 国家: "国家级", 省: "省级", 市: "市级", 县: "县级", 乡: "乡级" },
   rating: {
     0: "未评价",
     1: "非常满意",
@@ -231,6 +234,9 @@ const zh = {
   timeline: {
     CallArrived: "市民 {ani} 拨打 {dnis}，交换机已应答",
     CallArrivedWithheld: "市民（号码未显示）拨打 {dnis}，交换机已应答",
+    CallerRecognised: "来电号码已登记：{register} {name} {level}",
+    CallerRecognisedPin: "密码核对通过：{register} {name} {level}",
+    HotlineRecognised: "来源是归并热线 {hotline} {name}",
     StepStarted: "开始播放{name}",
     StepEnded: "播放完毕，没有按键",
     StepEndedKey: "市民按键 {key}",

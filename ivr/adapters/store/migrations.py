@@ -102,6 +102,14 @@ def registers_of_callers(db: Database) -> None:
     _create(db, "register_changes", {"id": int, "at": float}, pk="id")
 
 
+@MIGRATIONS()
+def who_called_which_hotline(db: Database) -> None:
+    """The caller as the registers know them, and the merged hotline that was dialled."""
+    for column in ("known_as", "person", "level", "hotline", "hotline_name"):
+        db.execute(f"alter table calls add column {column} text not null default ''")
+    db.execute("create index calls_mark on calls (mark, arrived_at) where mark != ''")
+
+
 def _create(
     db: Database, name: str, columns: dict[str, type], *, pk: str, nullable: frozenset[str] | set[str] = frozenset()
 ) -> None:

@@ -86,6 +86,8 @@ class Records(Database):
         queue: str = "",
         outcome: str = "",
         ani: str = "",
+        mark: str = "",
+        hotline: str = "",
     ) -> list[CallRow]:
         """Newest first. `before` is a time of arrival; `agent_id` spoke with the citizen; `ani` is a part of it."""
         conditions: list[tuple[str, object]] = [
@@ -94,6 +96,8 @@ class Records(Database):
             ("queue = ?", queue),
             ("outcome = ?", outcome),
             ("instr(ani, ?)", ani),
+            ("mark = ?", mark),
+            ("hotline = ?", hotline),
         ]
         wanted = [(sql, value) for sql, value in conditions if value not in (None, "")]
         where = " and ".join(sql for sql, _ in wanted) or "true"

@@ -54,6 +54,11 @@ class CallRow:
     queued_at: float | None
     queued_why: str
     mark: str
+    known_as: str
+    person: str
+    level: str
+    hotline: str
+    hotline_name: str
     agent_id: str
     """The agent who has the call or spoke with the citizen, or ""."""
     answered_at: float | None
@@ -177,6 +182,11 @@ def call_values(call: Call, at: float, last_seq: int) -> Row:
         "queued_at": call.queued_at,
         "queued_why": call.queued_why,
         "mark": call.mark,
+        "known_as": call.known_as,
+        "person": call.person,
+        "level": call.level,
+        "hotline": call.hotline,
+        "hotline_name": call.hotline_name,
         "agent_id": who.agent_id if who else "",
         "answered_at": spoken.answered_at if spoken else None,
         "ended_at": call.ended_at,

@@ -33,6 +33,8 @@ async def list_calls(ask: Ask) -> CallPage:
         queue=query.queue,
         outcome=query.outcome or "",
         ani=query.q,
+        mark=query.mark,
+        hotline=query.hotline,
     )
     page, more = rows[: query.limit], len(rows) > query.limit
     state, now = deps.live.state(), deps.clock()

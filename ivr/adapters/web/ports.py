@@ -94,6 +94,16 @@ class CallRow(Protocol):
     @property
     def mark(self) -> str: ...
     @property
+    def known_as(self) -> str: ...
+    @property
+    def person(self) -> str: ...
+    @property
+    def level(self) -> str: ...
+    @property
+    def hotline(self) -> str: ...
+    @property
+    def hotline_name(self) -> str: ...
+    @property
     def agent_id(self) -> str:
         """The agent who has the call or spoke with the citizen, or ""."""
 
@@ -172,7 +182,16 @@ class Archive(Protocol):
     async def remove_expired(self, now: float) -> None: ...
     async def token(self, token_hash: str) -> Token | None: ...
     async def calls(
-        self, *, before: float | None, limit: int, agent_id: str, queue: str, outcome: str, ani: str
+        self,
+        *,
+        before: float | None,
+        limit: int,
+        agent_id: str,
+        queue: str,
+        outcome: str,
+        ani: str,
+        mark: str,
+        hotline: str,
     ) -> Sequence[CallRow]:
         """Newest first. `agent_id` spoke with the citizen; `ani` is a part of the number; "" does not matter."""
 

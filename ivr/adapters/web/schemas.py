@@ -77,6 +77,15 @@ class CallSummary(_View):
     queue: str
     queue_name: str
     mark: str
+    known_as: str
+    """The register that the caller is in: `deputy`, `elderly`, or empty."""
+    person: str
+    """Their name in it."""
+    level: str
+    """A deputy's: 国家, 省, 市, 县 or 乡."""
+    hotline: str
+    """Number of the merged hotline that was dialled, or empty."""
+    hotline_name: str
     agent_id: str
     agent_name: str
     outcome: Outcome | None
@@ -128,6 +137,10 @@ class CallQuery(BaseModel):
     """Work number of an agent who spoke with the citizen."""
     q: Annotated[str, Field(max_length=64)] = ""
     """Part of the calling number."""
+    mark: Annotated[str, Field(max_length=40)] = ""
+    """`deputy` gives the ledger of the deputies' channel."""
+    hotline: Annotated[str, Field(max_length=12)] = ""
+    """Number of a merged hotline."""
 
 
 class BooksQuery(BaseModel):
