@@ -187,7 +187,7 @@ async def test_what_cannot_be_written_is_told_and_written_later(tmp_path: Path, 
         assert file.problem == f"{path}: the queue log cannot be written: Is a directory."
         path.rmdir()
         await until(holds(path, shift(1)))
-        assert not file.problem
+        await until(lambda: not file.problem)
 
 
 @pytest.mark.parametrize(
