@@ -31,7 +31,7 @@ from ivr import (
 from ivr.adapters import models, prompts, sound_card
 from ivr.adapters.web.openapi import openapi as describe
 from ivr.config import Config
-from ivr.core import books_table, draw, hours
+from ivr.core import books_table, draw, hours, staffing
 from ivr.core.books import Books
 from ivr.core.demand import Handling
 from ivr.core.errors import HotlineError
@@ -98,12 +98,7 @@ def check(
     """Check config.toml, dialplans/ and prompts/, that database and recordings agree, and that the books balance."""
     settings, root = _load(file)
     plan = plans.load(root, settings.city.language)
-    skills = {skill for agent in settings.agent for skill in agent.skills}
-    problems = [
-        f"queues.toml: queue.{name}: no agent in config.toml has the skill {queue.skill!r}."
-        for name, queue in plan.queues.queue.items()
-        if queue.skill not in skills
-    ]
+    problems = list(staffing.gaps(plan.queues, {agent.id: agent.skills for agent in settings.agent}))
     problems += [
         f"queues.toml: queue.{name}.nobody_signed_in: a transfer needs a [[trunk]] in config.toml."
         for name, queue in plan.queues.queue.items()

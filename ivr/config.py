@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ivr.core.errors import ConfigError, sentences
+from ivr.core.skills import Skill
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
@@ -140,7 +141,7 @@ class Agent(_Section):
     id: Annotated[str, Field(pattern=r"^[0-9]{2,8}$")]
     """Work number; also the name of the agent's SIP endpoint."""
     name: str
-    skills: list[Name] = Field(min_length=1)
+    skills: list[Skill] = Field(min_length=1)
 
 
 class Config(BaseSettings):

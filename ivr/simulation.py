@@ -43,12 +43,12 @@ class Result:
 
 def simulate(day: Day, plan: Plan) -> Result:
     """Run the day twice, the second time with one more agent and the same callers. Raises SimulationError."""
-    queues = plan.queues.queue
+    rules = plan.queues.queue, plan.queues.order
     calls = _callers(day, plan)
-    shifts = _shifts(day, [queue.skill for queue in queues.values()], sim.days_of(calls))
-    parts = sim.run(calls, shifts, queues)
+    shifts = _shifts(day, [word for queue in plan.queues.queue.values() for word in queue.words], sim.days_of(calls))
+    parts = sim.run(calls, shifts, *rules)
     extra = sim.one_more(calls, shifts, parts)
-    return Result(parts, extra, sim.run(calls, [*shifts, extra], queues) if extra else None)
+    return Result(parts, extra, sim.run(calls, [*shifts, extra], *rules) if extra else None)
 
 
 def shares(words: Sequence[str], plan: Plan) -> dict[str, float]:

@@ -31,6 +31,7 @@ class Profile:
     agent_id: str
     name: str
     skills: frozenset[str]
+    """Words of `core.skills`: `general`, `enterprise:2`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,11 @@ class Agent:
     def free(self) -> bool:
         """May be offered a call."""
         return self.status is Status.READY and self.phone_reached
+
+    @property
+    def soon(self) -> bool:
+        """Not free yet, but a call may be kept for them."""
+        return self.status is Status.WRAP_UP and self.phone_reached
 
 
 _BUSY = frozenset({Status.RESERVED, Status.TALKING})

@@ -37,7 +37,7 @@ def mermaid(plan: Plan, texts: dict[str, str]) -> str:
             lines.append(f'  menu_{days.menu} -- "{label}" --> queue_{days.queue}')
         lines += _edge(f"queue_{days.queue}", f"已有 {days.may_wait} 人等候，或接听时间已过", days.full)
     for name, queue in plan.queues.queue.items():
-        lines.append(f'  queue_{name}[("{queue.name}<br>技能 {queue.skill}，优先级 {queue.priority}")]')
+        lines.append(f'  queue_{name}[("{queue.name}<br>技能 {" ".join(queue.skill)}，优先级 {queue.priority}")]')
         if queue.nobody_signed_in:
             lines += _edge(f"queue_{name}", "无人签入", queue.nobody_signed_in)
         for key, target in queue.key.items():

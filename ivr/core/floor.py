@@ -64,7 +64,7 @@ class Floor:
         self.closing = False
         self.registers = NOBODY
         """Who is known by their telephone. May be exchanged at any time."""
-        self.line = Line(plan.queues.queue)
+        self.line = Line(plan.queues.queue, plan.queues.order)
         """Who waits and who is free: always what `calls` and `agents` say."""
         self._plans: dict[str, Plan] = {}
         self.leased_at: dict[str, float] = {}
@@ -183,7 +183,7 @@ class Floor:
                 self._plans[call_id] = plan
                 self.calls[call_id] = replace(call, queue=plan.default_queue(now))
                 self.changed_calls.add(call_id)
-        self.line = Line(plan.queues.queue)
+        self.line = Line(plan.queues.queue, plan.queues.order)
         for call in self.calls.values():
             self._seat(call)
         for agent in self.agents.values():
@@ -293,10 +293,14 @@ class Floor:
         self._seat_agent(agent)
 
     def _seat_agent(self, agent: Agent) -> None:
+        if agent.status is Status.SIGNED_OUT:
+            self.line.sign_out(agent.agent_id)
+            return
+        self.line.sign_in(agent.agent_id, agent.profile.skills)
         if agent.free:
-            self.line.free(agent.agent_id, agent.profile.skills, agent.idle_since)
+            self.line.free(agent.agent_id, agent.idle_since)
         else:
-            self.line.busy(agent.agent_id)
+            self.line.busy(agent.agent_id, soon=agent.soon)
 
     def _forget_ended(self, now: float) -> None:
         """Those that ended long ago, and of those that nobody has work with, all but the last ones."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from ivr.core import events as ev
 from ivr.core import menu, steps
 from ivr.core.actions import Action
-from ivr.core.agents import Status
 from ivr.core.calls import Call, Stage
 from ivr.core.dialplan import Led
 from ivr.core.events import Event
@@ -81,10 +80,4 @@ def queued(floor: Floor, call: Call, led: Led, at: float) -> ev.CallQueued:
 
 def desk_of(floor: Floor, call: Call, name: str) -> Target | None:
     """Where the callers of this line go now instead; None when somebody serves it, or nobody anywhere."""
-    queues = floor.plan_of(call.call_id).queues.queue
-
-    def staffed(queue: str) -> bool:
-        skill = queues[queue].skill
-        return any(skill in a.profile.skills for a in floor.agents.values() if a.status is not Status.SIGNED_OUT)
-
-    return stand_in(queues, name, staffed)
+    return stand_in(floor.plan_of(call.call_id).queues.queue, name, floor.line.staffed)

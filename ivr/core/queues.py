@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from ivr.core.skills import Skill, Skills
 from ivr.core.targets import Key, Name, Table, Target
+
+AgentId = Annotated[str, Field(pattern=r"^[0-9]{2,8}$")]
+
+
+class Step(Table):
+    """From `after_s` seconds of waiting on these agents may take the call too."""
+
+    after_s: Annotated[float, Field(gt=0, le=3600)]
+    skill: Skills = ()
+    agents: tuple[AgentId, ...] = ()
+
+    @model_validator(mode="after")
+    def _somebody(self) -> Self:
+        if not self.skill and not self.agents:
+            raise ValueError("skill or agents must say who may take the call from then on")
+        return self
 
 
 class Queue(Table):
     name: str
-    skill: Name
+    skill: Skills = Field(min_length=1)
+    """What an agent must have from the first second on."""
+    prefer: tuple[Skill, ...] = ()
+    """Of the agents who may take the call, those who have these come first; the first word counts most."""
     priority: Annotated[int, Field(ge=0, le=100)] = 0
+    step: tuple[Step, ...] = ()
     key: dict[Key, Target] = Field(default_factory=dict)
     """Where a key leads that is pressed in the line, during an announcement or `wait_s` after it."""
     prompt: tuple[Name, ...] = ()
@@ -27,6 +49,29 @@ class Queue(Table):
         if bool(self.key) != bool(self.prompt):
             raise ValueError("key and prompt belong together: one of them is missing")
         return self
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Every skill that it asks for, at once or later, or prefers."""
+        return (*self.skill, *self.prefer, *(word for step in self.step for word in step.skill))
+
+    @model_validator(mode="after")
+    def _further(self) -> Self:
+        if any(later.after_s <= step.after_s for step, later in pairwise(self.step)):
+            raise ValueError("each step must have a larger after_s than the one before")
+        groups = [(self.skill, ()), *((step.skill, step.agents) for step in self.step)]
+        if len(set(groups)) < len(groups):
+            raise ValueError("each step must name other skills or agents than those before")
+        return self
+
+
+class Order(Table):
+    """What counts in the one line of all queues, besides waiting."""
+
+    age_s: Annotated[float, Field(ge=0, le=3600)] = 30
+    """Seconds of waiting that a point of priority is worth."""
+    known_s: Annotated[float, Field(ge=0, le=60)] = 5
+    """How long a call is kept for the agent who knows the caller, while that agent is in wrap-up."""
 
 
 class Announce(Table):
@@ -46,5 +91,6 @@ class Announce(Table):
 
 
 class Queues(Table):
+    order: Order = Order()
     queue: dict[Name, Queue] = Field(min_length=1)
     announce: Announce

@@ -1,18 +1,21 @@
-"""The matcher: waiting calls × free agents → who gets whom, and why.
+"""The matcher: waiting callers × free agents → who gets whom, and why.
 
-Order of calls: emergencies, then the higher priority, then whoever has waited longest. For each call in that order: of
-the free agents who have the skill, the one who has been idle longest. One agent gets one call.
+Order of callers: `standing.key_of`, one line for all queues. For each in that order: the agent who knows the caller, if
+free; else, of the earliest open step that has a free agent, the one who has most of what is preferred, and of those the
+longest idle. One agent gets one call. This says what is right; `line` finds the same faster.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
-from ivr.core.agents import Agent
-from ivr.core.calls import Call
-from ivr.core.queues import Queue
+from ivr.core import why
+from ivr.core.agents import Agent, Status
+from ivr.core.queues import Order, Queue
+from ivr.core.skills import Group, has, lacks, levels
+from ivr.core.standing import Steps, Waiter, is_kept, key_of, open_groups, steps_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,52 +25,157 @@ class Match:
     why: tuple[str, ...]
 
 
-def line(calls: Iterable[Call], queues: Mapping[str, Queue]) -> list[Call]:
-    """The waiting calls in the order in which they are served."""
-    return sorted(calls, key=lambda c: (-_rank(c, queues), c.queued_at or 0.0, c.call_id))
+@dataclass(frozen=True)
+class Hall:
+    """Everything that a decision depends on."""
+
+    waiting: Sequence[Waiter]
+    agents: Sequence[Agent]
+    queues: Mapping[str, Queue]
+    order: Order
+    now: float
+
+    def line(self) -> list[Waiter]:
+        """In the order in which they are served."""
+        return sorted(self.waiting, key=lambda w: key_of(w, self.queues[w.queue], self.order))
+
+    def groups(self, waiter: Waiter) -> tuple[Group, ...]:
+        """The steps that are open, the earliest first."""
+        return open_groups(waiter, self.steps[waiter.queue], self.staffed.__contains__, self.now)[0]
+
+    @cached_property
+    def steps(self) -> dict[str, Steps]:
+        """Of each queue."""
+        return {name: steps_of(queue) for name, queue in self.queues.items()}
+
+    @cached_property
+    def staffed(self) -> set[Group]:
+        """The groups of which somebody is signed in."""
+        on_duty = [a for a in self.agents if a.status is not Status.SIGNED_OUT]
+        groups = {group for steps in self.steps.values() for _, group in steps}
+        return {group for group in groups if any(_holds(group, a) for a in on_duty)}
+
+    def free(self) -> list[Agent]:
+        """The longest idle first."""
+        return sorted((a for a in self.agents if a.free), key=lambda a: (a.idle_since, a.agent_id))
+
+    @cached_property
+    def free_of(self) -> dict[Group, list[Agent]]:
+        """The free agents of each group that has some."""
+        free = self.free()
+        found = {group: [a for a in free if _holds(group, a)] for group in self.staffed}
+        return {group: able for group, able in found.items() if able}
+
+    def held(self, waiter: Waiter) -> bool:
+        """Kept for the agent who knows them."""
+        known = [a for a in self.agents if a.agent_id == waiter.known and a.soon] if waiter.known else []
+        soon = any(_holds(group, a) for group in self.groups(waiter) for a in known)
+        return soon and is_kept(waiter, self.order, self.now)
 
 
-def rank(queue: Queue, priority: int | None, emergency: bool) -> float:
-    """What is served first; `priority` stands for the queue's, None for nothing."""
-    if emergency:
-        return math.inf
-    return queue.priority if priority is None else priority
-
-
-def match(calls: Iterable[Call], agents: Iterable[Agent], queues: Mapping[str, Queue], now: float) -> list[Match]:
-    """Pair waiting calls with free agents. Pure: the same input gives the same pairs."""
-    free = sorted((a for a in agents if a.free), key=lambda a: (a.idle_since, a.agent_id))
+def match(
+    waiting: Iterable[Waiter], agents: Iterable[Agent], queues: Mapping[str, Queue], now: float, order: Order
+) -> list[Match]:
+    """Pair waiting callers with free agents. Pure: the same input gives the same pairs."""
+    hall = Hall(list(waiting), list(agents), queues, order, now)
     pairs: list[Match] = []
-    for place, call in enumerate(line(calls, queues), start=1):
-        if not free:
-            break
-        queue = queues[call.queue]
-        able = [a for a in free if queue.skill in a.profile.skills]
-        if not able:
-            continue
-        agent = able[0]
-        free.remove(agent)
-        why = reasons(place, queue.skill, _rank(call, queues), call.wait_s(now) or 0, len(able), now - agent.idle_since)
-        pairs.append(Match(call.call_id, agent.agent_id, why))
+    while pair := _first(hall):
+        pairs.append(pair)
+        hall = replace(
+            hall,
+            waiting=[w for w in hall.waiting if w.call_id != pair.call_id],
+            agents=[replace(a, status=Status.RESERVED) if a.agent_id == pair.agent_id else a for a in hall.agents],
+        )
     return pairs
 
 
-def _rank(call: Call, queues: Mapping[str, Queue]) -> float:
-    return rank(queues[call.queue], call.priority, call.emergency)
-
-
-def reasons(place: int, skill: str, rank: float, waited_s: float, able: int, idle_s: float) -> tuple[str, ...]:
-    """Why this call goes to this agent; `able` agents with the skill were free."""
-    ranked = "emergency" if rank == math.inf else f"priority {rank:g}"
-    return (
-        f"place {place} in the line, {ranked}, waited {max(0.0, waited_s):.0f} s",
-        f"skill {skill}: {able} free",
-        f"longest idle, {max(0.0, idle_s):.0f} s",
+def ahead_of(waiter: Waiter, hall: Hall) -> int:
+    """How many callers stand before this one whom an agent of their queue's first step may take."""
+    group = hall.steps[waiter.queue][0][1]
+    mine = key_of(waiter, hall.queues[waiter.queue], hall.order)
+    return sum(
+        key_of(other, hall.queues[other.queue], hall.order) < mine
+        for other in hall.waiting
+        if group in hall.groups(other) and not hall.held(other)
     )
 
 
-def ahead_of(call: Call, calls: Iterable[Call], queues: Mapping[str, Queue]) -> int:
-    """How many callers who need the same skill are served before this one."""
-    skill = queues[call.queue].skill
-    same = [c for c in calls if queues[c.queue].skill == skill]
-    return next((n for n, c in enumerate(line(same, queues)) if c.call_id == call.call_id), 0)
+def _first(hall: Hall) -> Match | None:
+    ahead: list[Waiter] = []
+    free = hall.free()
+    for waiter in hall.line() if free else ():
+        agent = None if hall.held(waiter) else _agent_for(waiter, free, hall)
+        if agent:
+            facts = _facts(waiter, agent, free, ahead, hall)
+            return Match(waiter.call_id, agent.agent_id, why.phrases(facts, hall.queues[waiter.queue]))
+        ahead.append(waiter)
+    return None
+
+
+def _agent_for(waiter: Waiter, free: Sequence[Agent], hall: Hall) -> Agent | None:
+    groups = hall.groups(waiter)
+    for agent in free:
+        if agent.agent_id == waiter.known and any(_holds(group, agent) for group in groups):
+            return agent
+    for group in groups:
+        if group in hall.free_of:
+            return _by_preference(waiter, group, hall)[0]
+    return None
+
+
+def _by_preference(waiter: Waiter, group: Group, hall: Hall) -> list[Agent]:
+    """The free agents of the group in the order in which they are asked."""
+    return sorted(hall.free_of[group], key=lambda a: _lacks(waiter, a, hall))
+
+
+def _facts(waiter: Waiter, agent: Agent, free: Sequence[Agent], ahead: Sequence[Waiter], hall: Hall) -> why.Facts:
+    knows = agent.agent_id == waiter.known
+    step, group = next(
+        (n, group)
+        for n, group in enumerate(hall.groups(waiter))
+        if (_holds(group, agent) if knows else group in hall.free_of)
+    )
+    able = _by_preference(waiter, group, hall)
+    others = [a for a in able if a is not agent]
+    less_able = [a for a in others if knows or _lacks(waiter, a, hall) != _lacks(waiter, agent, hall)]
+    held = [w for w in ahead if hall.held(w)]
+    on_duty = sum(a.status is not Status.SIGNED_OUT for a in hall.agents)
+    prefer = hall.queues[waiter.queue].prefer
+    return why.Facts(
+        place=len(ahead) + 1,
+        waiter=waiter,
+        waited_s=hall.now - waiter.queued_at,
+        group=group,
+        step=step,
+        able=len(able),
+        knows=knows,
+        has=tuple(word for word in prefer if has(_able(agent.profile.skills), word)),
+        idle_s=hall.now - agent.idle_since,
+        callers_waiting=_callers([w for w in ahead if w not in held]),
+        callers_held=_callers(held),
+        less_able=_agents(less_able),
+        less_idle=_agents([a for a in others if a not in less_able]),
+        not_able=_agents([a for a in free if not _holds(group, a)]),
+        not_free=on_duty - len(free),
+    )
+
+
+def _callers(callers: Sequence[Waiter]) -> why.PassedOver:
+    return why.passed(len(callers), (w.call_id for w in callers))
+
+
+def _agents(agents: Sequence[Agent]) -> why.PassedOver:
+    return why.passed(len(agents), (a.agent_id for a in agents))
+
+
+def _holds(group: Group, agent: Agent) -> bool:
+    return group.holds(agent.agent_id, _able(agent.profile.skills))
+
+
+@lru_cache(maxsize=10_000)
+def _able(skills: frozenset[str]) -> Mapping[str, int]:
+    return levels(skills)
+
+
+def _lacks(waiter: Waiter, agent: Agent, hall: Hall) -> tuple[bool, ...]:
+    return lacks(_able(agent.profile.skills), hall.queues[waiter.queue].prefer)

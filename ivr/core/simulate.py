@@ -13,7 +13,7 @@ from heapq import heapify, heappop, heappush
 
 from ivr.core.demand import DAY_S, Caller
 from ivr.core.line import Line
-from ivr.core.queues import Queue
+from ivr.core.queues import Order, Queue
 from ivr.core.roster import Shift
 
 INTERVAL_S = 1800.0
@@ -71,9 +71,9 @@ _READY, _BEGINS, _ENDS, _ARRIVES, _GIVES_UP = range(5)
 """What is due. At the same moment agents come before callers, and nobody gives up who could be answered."""
 
 
-def run(callers: Sequence[Caller], roster: Sequence[Shift], queues: Mapping[str, Queue]) -> list[Figures]:
+def run(callers: Sequence[Caller], roster: Sequence[Shift], queues: Mapping[str, Queue], order: Order) -> list[Figures]:
     """The figures of every half hour, from the first midnight to the end of the day of the last arrival."""
-    return _Run(callers, roster, queues).finish()
+    return _Run(callers, roster, Line(queues, order)).finish()
 
 
 def days_of(callers: Sequence[Caller]) -> int:
@@ -82,10 +82,10 @@ def days_of(callers: Sequence[Caller]) -> int:
 
 
 class _Run:
-    def __init__(self, callers: Sequence[Caller], roster: Sequence[Shift], queues: Mapping[str, Queue]) -> None:
+    def __init__(self, callers: Sequence[Caller], roster: Sequence[Shift], line: Line) -> None:
         self.callers = sorted(callers, key=lambda caller: caller.at_s)
         self.roster = roster
-        self.line = Line(queues)
+        self.line = line
         self.shift_of = {shift.agent_id: n for n, shift in enumerate(roster)}
         self.intervals = [Figures() for _ in range(days_of(callers) * int(DAY_S / INTERVAL_S))]
         self.due: list[tuple[float, int, int]] = [(c.at_s, _ARRIVES, n) for n, c in enumerate(self.callers[:1])]
@@ -97,6 +97,9 @@ class _Run:
     def finish(self) -> list[Figures]:
         due, line = self.due, self.line
         while due:
+            if (now := line.due_at()) < due[0][0]:
+                self._match(now)  # a step opens
+                continue
             now, kind, n = heappop(due)
             if kind == _ARRIVES:
                 self._arrives(n, now)
@@ -104,9 +107,10 @@ class _Run:
                 if line.leave(f"{n:08}"):
                     self._gives_up(n)
             elif kind == _ENDS:
-                line.busy(self.roster[n].agent_id)
+                line.sign_out(self.roster[n].agent_id)
             elif now < self.roster[n].ends_s:
-                line.free(self.roster[n].agent_id, self.roster[n].skills, now)
+                line.sign_in(self.roster[n].agent_id, self.roster[n].skills)
+                line.free(self.roster[n].agent_id, now)
                 self._match(now)
         return self.intervals
 
@@ -121,7 +125,7 @@ class _Run:
             heappush(self.due, (now + caller.patience_s, _GIVES_UP, n))
 
     def _match(self, now: float) -> None:
-        while pair := self.line.first_pair():
+        while pair := self.line.first_pair(now):
             call_id, agent_id = pair
             self.line.leave(call_id)
             self.line.busy(agent_id)

@@ -28,7 +28,7 @@ def joined(floor: Floor, call: Call, event: ev.CallQueued) -> Iterator[Event | A
         # A key would cut the notice off: the first announcement, which takes keys, comes after it.
         yield from steps.say(call, event.at, "notice", prompts)
     elif waits:
-        yield from _announce(floor, call, event.at, (*prompts, _place(floor, call)))
+        yield from _announce(floor, call, event.at, (*prompts, _place(floor, call, event.at)))
     elif event.say:
         yield from steps.say(call, event.at, "notice", prompts)
 
@@ -42,7 +42,7 @@ def heard(floor: Floor, call: Call, event: ev.StepEnded) -> Iterator[Event | Act
     elif led and led.target.say:
         yield from steps.say(call, event.at, "notice", led.target.say)
     elif call.announced_at is None and plan.queues.queue[call.queue].key:
-        yield from _announce(floor, call, event.at, (_place(floor, call),))
+        yield from _announce(floor, call, event.at, (_place(floor, call, event.at),))
     else:
         yield from leases.renew(floor, call, event.at)
         yield do.PlayMusic(call.call_id)
@@ -73,7 +73,7 @@ def announce_due(floor: Floor, call: Call, now: float) -> Iterator[Event | Actio
     announce = floor.plan_of(call.call_id).queues.announce
     if not is_over(call.announced_at or call.queued_at or now, announce.every_s, now):
         return
-    prompts: tuple[str, ...] = (_place(floor, call),)
+    prompts: tuple[str, ...] = (_place(floor, call, now),)
     if now - (call.queued_at or now) >= announce.busy_after_s and announce.busy not in call.prompts_heard:
         prompts = (announce.busy, *prompts)
     yield from _announce(floor, call, now, prompts)
@@ -99,6 +99,6 @@ def _next(floor: Floor, now: float) -> routing.Match | None:
     return None if floor.closing else floor.line.next_match(now)
 
 
-def _place(floor: Floor, call: Call) -> str:
+def _place(floor: Floor, call: Call, now: float) -> str:
     announce = floor.plan_of(call.call_id).queues.announce
-    return announce.prompt_for(floor.line.ahead_of(call.call_id))
+    return announce.prompt_for(floor.line.ahead_of(call.call_id, now))

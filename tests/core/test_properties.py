@@ -19,7 +19,7 @@ from tests.scenarios.telephones import Telephones
 
 PLAN = shipped_plan()
 KEYED = keyed_plan()
-SKILLS = frozenset(queue.skill for queue in PLAN.queues.queue.values())
+SKILLS = frozenset(word for queue in PLAN.queues.queue.values() for word in queue.words)
 ABLE = tuple(Profile(agent_id, agent_id, SKILLS) for agent_id in ("8001", "8002"))
 LEFT_ALONE_S = 300
 """Within this time every caller who does nothing more has reached a person, when persons are there."""

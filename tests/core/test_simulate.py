@@ -15,8 +15,13 @@ from ivr.core.demand import DAY_S, Caller, Handling, Talk
 from ivr.core.queues import Queue
 from ivr.core.roster import Shift
 from ivr.core.simulate import total
-from tests.core.test_routing import QUEUES
+from tests.core.test_routing import ORDER
 
+QUEUES = {
+    "general": Queue(name="综合席", skill="general"),
+    "enterprise": Queue(name="政企通", skill="enterprise", priority=5),
+    "deputies": Queue(name="代表", skill="deputies", priority=10),
+}
 GENERAL = {"general": Queue(name="综合席", skill="general")}
 
 
@@ -26,7 +31,7 @@ def shifts(count: int, begins_s: float = 0, ends_s: float = DAY_S) -> list[Shift
 
 def test_one_agent_two_callers() -> None:
     callers = [Caller(100, "general", 60, 10), Caller(110, "general", 60, 10)]
-    day = total(simulate.run(callers, shifts(1), GENERAL))
+    day = total(simulate.run(callers, shifts(1), GENERAL, ORDER))
     assert (day.offered, day.answered, day.waited, day.within_15) == (2, 2, 1, 1)
     assert (day.wait_s, day.longest_s, day.mean_wait_s) == (60, 60, 30)
     assert day.busy_s == 140 and day.staffed_s == DAY_S
@@ -35,19 +40,19 @@ def test_one_agent_two_callers() -> None:
 
 def test_a_caller_without_patience_gives_up_and_leaves_the_agent_to_the_next() -> None:
     callers = [Caller(0, "general", 100, 0), Caller(1, "general", 100, 0, 50), Caller(2, "general", 100, 0)]
-    day = total(simulate.run(callers, shifts(1), GENERAL))
+    day = total(simulate.run(callers, shifts(1), GENERAL, ORDER))
     assert (day.answered, day.abandoned, day.unanswered) == (2, 1, 0)
     assert day.wait_s == 98
 
 
 def test_within_20_is_not_within_15() -> None:
-    day = total(simulate.run([Caller(0, "general", 18, 0), Caller(0.5, "general", 18, 0)], shifts(1), GENERAL))
+    day = total(simulate.run([Caller(0, "general", 18, 0), Caller(0.5, "general", 18, 0)], shifts(1), GENERAL, ORDER))
     assert (day.within_15, day.within_20) == (1, 2)
 
 
 def test_work_past_the_end_of_a_shift_is_counted_and_nobody_is_given_another_call() -> None:
     callers = [Caller(3590, "general", 100, 0), Caller(3595, "general", 100, 0)]
-    parts = simulate.run(callers, shifts(1, 0, 3600), GENERAL)
+    parts = simulate.run(callers, shifts(1, 0, 3600), GENERAL, ORDER)
     assert total(parts).unanswered == 1
     assert (parts[2].busy_s, parts[2].staffed_s, parts[2].offered) == (90, 90, 0)
 
@@ -55,7 +60,7 @@ def test_work_past_the_end_of_a_shift_is_counted_and_nobody_is_given_another_cal
 def test_priority_and_skill_are_the_matchers() -> None:
     callers = [Caller(0, "general", 50, 0), Caller(1, "general", 50, 0), Caller(2, "deputies", 50, 0)]
     agents = [Shift("A", ("general", "deputies"), 0, DAY_S)]
-    assert total(simulate.run(callers, agents, QUEUES)).wait_s == (50 - 2) + (100 - 1)
+    assert total(simulate.run(callers, agents, QUEUES, ORDER)).wait_s == (50 - 2) + (100 - 1)
 
 
 _callers = st.lists(
@@ -79,7 +84,7 @@ _shifts = st.lists(st.tuples(_skills, _spans), max_size=6).map(
 @settings(deadline=None)
 @given(callers=_callers, agents=_shifts)
 def test_every_interval_adds_up(callers: list[Caller], agents: list[Shift]) -> None:
-    parts = simulate.run(callers, agents, QUEUES)
+    parts = simulate.run(callers, agents, QUEUES, ORDER)
     assert sum(part.offered for part in parts) == len(callers)
     for part in parts:
         assert part.unanswered >= 0
@@ -109,13 +114,13 @@ def test_the_profile_has_the_curve_the_queues_and_the_means() -> None:
 def test_one_more_agent_comes_when_most_calls_are_late_and_changes_only_that() -> None:
     callers = [Caller(9 * 3600 + n, "general", 300, 0) for n in range(4)]
     agents = [*shifts(1, 0, 8 * 3600), *(replace(s, agent_id="B") for s in shifts(1, 8 * 3600, 16 * 3600))]
-    parts = simulate.run(callers, agents, GENERAL)
+    parts = simulate.run(callers, agents, GENERAL, ORDER)
     extra = simulate.one_more(callers, agents, parts)
     assert extra and (extra.begins_s, extra.ends_s) == (8 * 3600, 16 * 3600)
-    more = total(simulate.run(callers, [*agents, extra], GENERAL))
+    more = total(simulate.run(callers, [*agents, extra], GENERAL, ORDER))
     assert total(parts).within_15 == 1 and more.within_15 == 2
-    assert simulate.one_more(callers, [], simulate.run(callers, [], GENERAL)) is None
-    assert simulate.one_more([], agents, simulate.run([], agents, GENERAL)) is None
+    assert simulate.one_more(callers, [], simulate.run(callers, [], GENERAL, ORDER)) is None
+    assert simulate.one_more([], agents, simulate.run([], agents, GENERAL, ORDER)) is None
 
 
 def test_the_usual_roster_has_everybody_once_and_somebody_at_every_hour() -> None:
@@ -140,7 +145,7 @@ def test_erlang_c() -> None:
     rng = random.Random(1917)
     talk = Handling(wanted * DAY_S / count, 0, None, Talk.EXPONENTIAL)
     callers = demand.callers(demand.profile(count, {"general": 1}, rng, curve=(1,)), talk, rng)
-    day = total(simulate.run(callers, shifts(agents, 0, 2 * DAY_S), GENERAL))
+    day = total(simulate.run(callers, shifts(agents, 0, 2 * DAY_S), GENERAL, ORDER))
     load = sum(caller.talk_s for caller in callers) / DAY_S
     assert day.answered == count
     assert day.waited / count == pytest.approx(erlang.erlang_c(load, agents), rel=0.02)

@@ -145,7 +145,9 @@ def _agent(stage: Stage, agent_id: str, status: str, queues: str) -> None:
     _must_begin(stage)
     if status not in ("就绪", "未就绪", "未签入"):
         raise Unmet("坐席的状态写“就绪”“未就绪”或“未签入”")
-    skills = frozenset(stage.plan.queues.queue[_queue(stage, name)].skill for name in queues.split(" "))
+    skills = frozenset(
+        word for name in queues.split(" ") for word in stage.plan.queues.queue[_queue(stage, name)].skill
+    )
     stage.people[Profile(agent_id, agent_id, skills)] = status
 
 

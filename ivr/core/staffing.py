@@ -1,0 +1,24 @@
+"""What the queues ask for and no agent in the configuration can do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ivr.core.queues import Queues
+from ivr.core.skills import has, levels
+from ivr.core.standing import steps_of
+
+
+def gaps(queues: Queues, agents: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """A sentence for each. `agents`: skills by work number."""
+    able = {agent_id: levels(words) for agent_id, words in agents.items()}
+    for name, queue in queues.queue.items():
+        for n, (_, group) in enumerate(steps_of(queue)):
+            where = f"queues.toml: queue.{name}" + (f".step {n}" if n else "")
+            for unknown in sorted(set(group.agents) - set(able)):
+                yield f"{where}: there is no agent {unknown!r} in config.toml."
+            if not any(group.holds(agent_id, known) for agent_id, known in able.items()):
+                yield f"{where}: no agent in config.toml has the {group}."
+        for word in queue.prefer:
+            if not any(has(known, word) for known in able.values()):
+                yield f"queues.toml: queue.{name}: no agent in config.toml has the skill {word}, which is preferred."
