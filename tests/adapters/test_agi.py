@@ -185,6 +185,13 @@ async def test_a_key_that_the_question_missed_answers_it(stage: Stage) -> None:
     assert stage.events == [StepEnded(AT, CALL, STEP, "3")]
 
 
+async def test_a_prompt_that_asks_nothing_takes_no_key(stage: Stage) -> None:
+    await stage.channels.perform(Say(CALL, STEP, ("queue_next",)))
+    stage.say("DTMFEnd", Digit="2", Direction="Received")
+    stage.end("200 result=0")
+    assert await stage.emitted(StepEnded) == StepEnded(AT, CALL, STEP)
+
+
 async def test_a_key_pressed_while_people_talk_rates_nothing(stage: Stage) -> None:
     await ring(stage)
     stage.say("DTMFEnd", Digit="5", Direction="Received")

@@ -334,12 +334,12 @@ class Channels:
             self._failed(call, action)
         elif isinstance(action, RingAgent | DialOutside):
             self._failed(call, action)  # tells nothing when the dialplan has told the end, as it should
+        elif isinstance(action, Say):
+            self._tell(StepEnded(end.at, end.call_id, action.step))
+        elif (key := commands.key(end.detail)) is None:
+            self._failed(call, action)
         else:
-            key = commands.key(end.detail) if isinstance(action, Ask) else ""
-            if key is None:
-                self._failed(call, action)
-            else:
-                self._tell(StepEnded(end.at, end.call_id, action.step, key or call.pressed))
+            self._tell(StepEnded(end.at, end.call_id, action.step, key or call.pressed))
 
     def _key_pressed(self, pressed: KeyPressed) -> None:
         call = self._calls.get(pressed.call_id)
