@@ -36,6 +36,7 @@ from ivr.core.books import Books
 from ivr.core.demand import Handling
 from ivr.core.errors import HotlineError
 from ivr.core.explain import explain, rank, recognised
+from ivr.core.plan_check import untranslated
 from ivr.core.registers import DEPUTY, ELDERLY
 from ivr.core.trial import Heard, Queued, Trial
 
@@ -100,11 +101,13 @@ def check(
     plan = plans.load(root, settings.city.language)
     problems = list(staffing.gaps(plan.queues, {agent.id: agent.skills for agent in settings.agent}))
     problems += [
-        f"queues.toml: queue.{name}.nobody_signed_in: a transfer needs a [[trunk]] in config.toml."
+        f"queues.toml: queue.{name}.nobody_signed_in: a transfer needs outside.trunk in config.toml."
         for name, queue in plan.queues.queue.items()
-        if queue.nobody_signed_in and queue.nobody_signed_in.transfer and not settings.trunk
+        if queue.nobody_signed_in and queue.nobody_signed_in.transfer and not settings.outside.trunk
     ]
     problems += asyncio.run(archive.audit(settings, deep=deep, now=time.time()))
+    for code, lacking in untranslated(plan):
+        out.print(f"prompts/{code}: callers hear these in {settings.city.language}: {', '.join(lacking)}.")
     for year in hours.unknown_years(plan.city.hours.values(), _moment("", plan.city.timezone)):
         out.print(
             f"city.toml: hours: the public holidays of {year} are not known: workdays are Monday to Friday there, save "
@@ -127,7 +130,7 @@ def try_call(
     """Dial the menu from the keyboard: type a key and Enter, or just Enter for silence."""
     settings, root = _load(file)
     plan = plans.load(root, settings.city.language)
-    texts = {name: prompt.text for name, prompt in prompts.load(root / "prompts" / settings.city.language).items()}
+    texts = plans.texts(root, settings.city.language)
     known = asyncio.run(registers.peek(settings))
     trial, key = Trial(plan, caller, called, _moment(at, plan.city.timezone).timestamp(), known), ""
     for line in recognised(trial):
@@ -154,7 +157,7 @@ def explain_call(
     """Tell what would happen to a caller at that time, step by step, and why."""
     settings, root = _load(file)
     plan = plans.load(root, settings.city.language)
-    texts = {name: prompt.text for name, prompt in prompts.load(root / "prompts" / settings.city.language).items()}
+    texts = plans.texts(root, settings.city.language)
     moment, known = _moment(at, plan.city.timezone).timestamp(), asyncio.run(registers.peek(settings))
     for line in explain(plan, texts, caller, called, moment, keys, known):
         out.print(line, markup=False)
@@ -164,7 +167,7 @@ def explain_call(
 def draw_plan(file: ConfigFile = CONFIG) -> None:
     """Draw the dialplan as a Mermaid diagram, made from the data."""
     settings, root = _load(file)
-    texts = {name: prompt.text for name, prompt in prompts.load(root / "prompts" / settings.city.language).items()}
+    texts = plans.texts(root, settings.city.language)
     print(draw.mermaid(plans.load(root, settings.city.language), texts), end="")  # noqa: T201
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ivr.adapters import prompts
+from ivr.adapters.prompts import Prompt
 from ivr.core import dialplan
 from ivr.core.dialplan import Plan
 from ivr.core.errors import DialplanError
@@ -17,25 +18,39 @@ FILES = ("city.toml", "queues.toml", "hotlines.toml", *OPTIONAL)
 
 def stamp(root: Path, language: str) -> tuple[int, ...]:
     """Changes whenever one of the files does that the city edits. A file that is not there counts as 0."""
-    files = (*(root / "dialplans" / name for name in FILES), root / "prompts" / language / "manifest.json")
+    folders = [root / "prompts" / language, *prompts.others(root / "prompts", language)]
+    files = (*(root / "dialplans" / name for name in FILES), *(folder / "manifest.json" for folder in folders))
     return tuple(_changed_at(file) for file in files)
 
 
+def texts(root: Path, language: str) -> dict[str, str]:
+    """What each prompt says, by its name in `Plan.durations`."""
+    return {name: prompt.text for name, prompt in _prompts(root / "prompts", language).items()}
+
+
 def load(root: Path, language: str) -> Plan:
-    """The plan below `root` (dialplans/ and prompts/<language>/).
+    """The plan below `root` (dialplans/ and prompts/). `language` is the usual one; others can be chosen.
 
     Raises DialplanError or PromptError with one sentence per mistake.
     """
     tables = {name: _table(root / "dialplans" / name, needed=name not in OPTIONAL) for name in FILES}
-    recorded = prompts.load(root / "prompts" / language)
+    durations = {name: prompt.duration_s for name, prompt in _prompts(root / "prompts", language).items()}
     return dialplan.parse(
         tables["city.toml"],
         tables["queues.toml"],
-        {name: prompt.duration_s for name, prompt in recorded.items()},
+        durations,
         tables["departments.toml"],
         tables["leader_days.toml"],
         tables["hotlines.toml"],
     )
+
+
+def _prompts(folder: Path, language: str) -> dict[str, Prompt]:
+    """Those of the usual language by their names, those of the others as `<language>/<name>`."""
+    found = prompts.load(folder / language)
+    for other in prompts.others(folder, language):
+        found |= {f"{other.name}/{name}": prompt for name, prompt in prompts.load(other).items()}
+    return found
 
 
 def _changed_at(path: Path) -> int:

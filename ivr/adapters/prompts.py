@@ -57,6 +57,11 @@ def load(folder: Path) -> dict[str, Prompt]:
     }
 
 
+def others(root: Path, usual: str) -> list[Path]:
+    """The folders below `root` that hold the prompts of languages other than the usual one."""
+    return [path.parent for path in sorted(root.glob("*/prompts.toml")) if path.parent.name != usual]
+
+
 def check(folder: Path) -> list[str]:
     """One sentence for each thing that is wrong with the folder; empty when text and sound belong together."""
     try:

@@ -111,6 +111,8 @@ class Call:
     step_at: float = 0.0
     prompts_heard: frozenset[str] = frozenset()
     """Prompts that were played to their end."""
+    language: str = ""
+    """What the citizen has chosen, "" for the usual one."""
     queue: str = ""
     queued_at: float | None = None
     queued_why: str = ""
@@ -222,6 +224,8 @@ def evolve(call: Call, event: Event) -> Call:
             return replace(call, known_as=event.register, person=event.name, level=event.level)
         case ev.HotlineRecognised():
             return replace(call, hotline=event.hotline, hotline_name=event.name, mark=event.mark)
+        case ev.LanguageChosen():
+            return replace(call, language=event.language)
         case ev.CallQueued():
             first = call.queued_at if call.queued_at is not None else event.at
             return replace(

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field
 
 from ivr.core.hours import Hours
-from ivr.core.targets import Gated, Key, Name, Table, Target
+from ivr.core.targets import Code, Gated, Key, Name, Table, Target
 
 
 class Caller(Target):
@@ -55,6 +55,14 @@ class Limits(Table):
     """Seconds in menus without a break."""
 
 
+class Language(Table):
+    """A language or dialect that callers may choose."""
+
+    name: str = Field(min_length=1)
+    queue: dict[Name, Name] = Field(default_factory=dict)
+    """Lines of its own, by the line that they stand for: their skills say who speaks it."""
+
+
 class City(Table):
     timezone: Annotated[str, AfterValidator(_timezone)] = "Asia/Shanghai"
     default: Target
@@ -63,6 +71,7 @@ class City(Table):
     known: dict[Literal["deputy", "elderly"], Target] = Field(default_factory=dict)
     """Where callers of a register are led, the first register first."""
     menu: dict[Name, Menu] = Field(default_factory=dict)
+    language: dict[Code, Language] = Field(default_factory=dict)
     limits: Limits = Limits()
     hours: dict[Name, Hours] = Field(default_factory=dict)
     recording: Recording

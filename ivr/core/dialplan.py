@@ -49,7 +49,7 @@ class Plan(Table):
     queues: Queues
     hotlines: Hotlines = NONE
     durations: dict[str, float]
-    """Seconds that each prompt lasts; also the list of the prompts that exist."""
+    """Seconds that each prompt lasts; also the list of the prompts that exist, as `welcome` and `en/welcome`."""
     departments: Departments = Departments()
     leader_days: LeaderDays | None = None
 
@@ -126,6 +126,16 @@ class Plan(Table):
         offer = (days.announcement(day),) if days and day and days.menu == menu else ()
         return (*self.city.menu[menu].prompt, *offer)
 
+    def spoken(self, prompt: str, language: str) -> str:
+        """The prompt in that language, `<language>/<name>`, or the usual one when it is missing there."""
+        name = f"{language}/{prompt}"
+        return name if language and name in self.durations else prompt
+
+    def line_for(self, queue: str, language: str) -> str:
+        """The line of this language that stands for a queue, or the queue."""
+        chosen = self.city.language.get(language)
+        return chosen.queue.get(queue, queue) if chosen else queue
+
     def default_queue(self, at: float) -> str:
         """Where a call goes when a menu is of no use: the queue that silence leads to from the default entry."""
 
@@ -152,8 +162,9 @@ def parse(
     leader_days: Mapping[str, Any] | None = None,
     hotlines: Mapping[str, Any] | None = None,
 ) -> Plan:
-    """Check decoded tables. `durations`: seconds by prompt name. An empty `leader_days` counts as none, and without
-    `hotlines` none is merged.
+    """Check decoded tables. `durations`: seconds by prompt, as in `Plan`.
+
+    An empty `leader_days` counts as none, and without `hotlines` none is merged.
 
     Raises DialplanError with one sentence per mistake, each naming the file and the key.
     """

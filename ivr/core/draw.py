@@ -31,6 +31,9 @@ def mermaid(plan: Plan, texts: dict[str, str]) -> str:
         lines += _edge(f"menu_{name}", f"不按（{menu.wait_s:g} 秒）", menu.no_input, name)
         if menu.closed is not None:
             lines += _edge(f"menu_{name}", f"不在 {menu.hours} 时段", menu.closed, name)
+    for language in plan.city.language.values():
+        for usual, own in language.queue.items():
+            lines.append(f'  queue_{usual} -- "{language.name}" --> queue_{own}')
     if days := plan.leader_days:
         for day in days.day:
             label = f"按 {days.key}，{day.date} {day.time}，{day.about}"
@@ -47,6 +50,7 @@ def mermaid(plan: Plan, texts: dict[str, str]) -> str:
 
 def _edge(start: str, label: str, target: Target, menu: str = "") -> list[str]:
     rank = "，紧急" if target.emergency else f"，优先级 {target.priority}" if target.priority is not None else ""
+    rank += f"，改用语言 {target.language}" if target.language else ""
     edges = [f'  {start} -- "{label}{rank}" --> {_end(start, target, menu)}']
     if target.closed is not None:
         edges += _edge(start, f"{label}，不在 {target.hours} 时段", target.closed, menu)

@@ -224,6 +224,15 @@ class StepStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class LanguageChosen:
+    """From here on the citizen hears this language, and waits in its lines."""
+
+    at: float
+    call_id: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallQueued:
     """The call joined a queue. `why` says which rule led there: `key 2`, `silence`, `wrong key 7`, `number 12346`, …"""
 
@@ -334,8 +343,8 @@ Event = (
     CallArrived | StepEnded | AgentAnswered | RingEnded | AgentHungUp | CallerHungUp | CallFellBack | CallFound
     | CallsCounted | PhoneReached | PhoneLost | AgentSignedIn | AgentSignedOut | AgentPressedReady | AgentPressedBreak
     | CallerRecognised | HotlineRecognised
-    | StepStarted | CallQueued | CallOffered | RatingGiven | CallDismissed | CallEnded | AgentSetAside | WrapUpEnded
-    | RecordingFinished | NoteWritten | LegDialled | LegAnswered | LegEnded
+    | StepStarted | LanguageChosen | CallQueued | CallOffered | RatingGiven | CallDismissed | CallEnded | AgentSetAside
+    | WrapUpEnded | RecordingFinished | NoteWritten | LegDialled | LegAnswered | LegEnded
 )  # fmt: skip
 
 

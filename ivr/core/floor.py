@@ -47,7 +47,7 @@ class Rules:
 _AGENT_EVENTS = (ev.AgentSignedIn, ev.AgentSignedOut, ev.AgentPressedReady, ev.AgentPressedBreak,
                  ev.AgentSetAside, ev.WrapUpEnded)  # fmt: skip
 
-_FREES_NOBODY = (ev.StepStarted, ev.StepEnded, ev.RatingGiven, ev.CallOffered)
+_FREES_NOBODY = (ev.LanguageChosen, ev.StepStarted, ev.StepEnded, ev.RatingGiven, ev.CallOffered)
 """After these no match can be due, and an order that belongs to them must go out before the next ring does."""
 
 
@@ -92,11 +92,21 @@ class Floor:
             if out is None:
                 stack.pop()
             elif isinstance(out, Action):
-                actions.append(out)
+                actions.append(self._spoken(out))
             elif self._apply(out):
                 events.append(out)
                 stack.append(self._consequences(out))
         return events, actions
+
+    def _spoken(self, action: Action) -> Action:
+        """A prompt in the language that the caller has chosen."""
+        if not isinstance(action, do.Ask | do.Say):
+            return action
+        call = self.calls[action.call_id]
+        if not call.language:
+            return action
+        plan = self.plan_of(action.call_id)
+        return replace(action, prompts=tuple(plan.spoken(prompt, call.language) for prompt in action.prompts))
 
     # --- what happened ---
 
@@ -136,7 +146,8 @@ class Floor:
             return before.live
         after = call_states.evolve(before, event)
         if isinstance(event, ev.StepEnded) and event.key and before.step == event.step:
-            heard = menu.heard_in(self.plan_of(call_id), before.step_prompts, event.at - before.step_at)
+            seconds = event.at - before.step_at
+            heard = menu.heard_in(self.plan_of(call_id), before.step_prompts, seconds, before.language)
             after = replace(after, prompts_heard=after.prompts_heard | heard)
         if after is before and not isinstance(event, ev.RecordingFinished):
             return False
@@ -256,7 +267,6 @@ class Floor:
                 for due in (leases.renew_due, waiting.move_due, waiting.announce_due):
                     # What was due before, for this call or another, may have changed it.
                     yield from due(self, self.calls[call_id], now)
-        self._forget_ended(now)
         self._forget_ended(now)
         for agent in self.agents.values():
             if agent.status is Status.WRAP_UP and is_over(agent.since, self.rules.wrap_up_s, now):

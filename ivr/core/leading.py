@@ -50,6 +50,9 @@ def lead(floor: Floor, call: Call, led: Led, at: float) -> Iterator[Event | Acti
     menu_s = at - call.menu_at if call.stage is Stage.MENU and call.menu_at is not None else 0.0
     led = menu.bounded(plan, led, call.asked, menu_s, at, call.queue)
     target = led.target
+    if target.language and target.language != call.language:
+        yield ev.LanguageChosen(at, call.call_id, target.language)
+        call = floor.calls[call.call_id]
     if target.queue is not None:
         yield queued(floor, call, led, at)
         return
@@ -60,7 +63,8 @@ def lead(floor: Floor, call: Call, led: Led, at: float) -> Iterator[Event | Acti
 
 def queued(floor: Floor, call: Call, led: Led, at: float) -> ev.CallQueued:
     """Into the line that it is led to, or into that of the desk which stands in for it."""
-    target, name = led.target, str(led.target.queue)
+    target = led.target
+    name = floor.plan_of(call.call_id).line_for(str(target.queue), call.language)
     desk = desk_of(floor, call, name)
     mark = target.mark or ("emergency" if target.emergency else menu.LEADER_DAY if led.about else "")
     other = desk is not None and desk.queue is not None

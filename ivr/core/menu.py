@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 from ivr.core.dialplan import Led, Plan
 from ivr.core.targets import Target
 
@@ -70,16 +72,13 @@ def bounded(plan: Plan, led: Led, asked: int, menu_s: float, at: float, home: st
     return Led(Target(queue=home or plan.default_queue(at)), f"{led.why}, {enough}", led.doors)
 
 
-def heard_in(plan: Plan, prompts: tuple[str, ...], elapsed_s: float) -> frozenset[str]:
+def heard_in(plan: Plan, prompts: tuple[str, ...], elapsed_s: float, language: str = "") -> frozenset[str]:
     """Which of the prompts, played one after another, had been heard to the end after so many seconds.
 
     None, when no question lasts that long: then the clock was set, and nobody knows what was heard.
     """
-    if elapsed_s > sum(plan.durations.get(prompt, 0.0) for prompt in prompts) + _SILENCE_S:
+    lengths = [plan.durations.get(plan.spoken(prompt, language), 0.0) for prompt in prompts]
+    if elapsed_s > sum(lengths) + _SILENCE_S:
         return frozenset()
-    end, heard = 0.0, set()
-    for prompt in prompts:
-        end += plan.durations.get(prompt, 0.0)
-        if end <= elapsed_s:
-            heard.add(prompt)
-    return frozenset(heard)
+    ends = accumulate(lengths)
+    return frozenset(prompt for prompt, end in zip(prompts, ends, strict=True) if end <= elapsed_s)

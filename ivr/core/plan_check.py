@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ivr.core.city import City, Menu
 from ivr.core.departments import Departments
@@ -13,6 +13,9 @@ from ivr.core.numbers import national
 from ivr.core.queues import Queues
 from ivr.core.stand_in import circles
 from ivr.core.targets import Target
+
+if TYPE_CHECKING:
+    from ivr.core.dialplan import Plan
 
 _DOOR = frozenset({"menu", "queue"})
 """Ways that are open everywhere."""
@@ -60,16 +63,30 @@ def mistakes(
     for name, menu in city.menu.items():
         if menu.hours is not None and menu.hours not in city.hours:
             yield f"city.toml: menu.{name}: there are no hours {menu.hours!r}."
+    for code, language in city.language.items():
+        for name in (*language.queue, *language.queue.values()):
+            if name not in queues.queue:
+                yield f"city.toml: language.{code}.queue: there is no queue {name!r} in queues.toml."
     if days:
         yield from _leader_days(days, city, queues)
     for name in circles(queues.queue):
         yield f"queues.toml: queue.{name}: nobody_signed_in leads in a circle."
-    for where, name in (*_prompts(city, queues, hotlines, days), *_departments_prompts(departments)):
+    for where, name in _used(city, queues, hotlines, departments, days):
         if name not in prompts:
             yield f"{where}: there is no prompt {name!r} in prompts/."
     yield from _circles(city)
     yield from _callers(city)
     yield from listed_twice(hotlines, city.number)
+
+
+def untranslated(plan: Plan) -> Iterator[tuple[str, list[str]]]:
+    """Languages, and the prompts in use that they lack: callers hear the usual ones."""
+    used = sorted(
+        {name for _, name in _used(plan.city, plan.queues, plan.hotlines, plan.departments, plan.leader_days)}
+    )
+    for code in plan.city.language:
+        if lacking := [name for name in used if plan.spoken(name, code) == name]:
+            yield code, lacking
 
 
 def _written(city: City, queues: Queues, hotlines: Hotlines, days: LeaderDays | None) -> Iterator[Place]:
@@ -108,6 +125,8 @@ def _misled(place: Place, city: City, queues: Queues) -> Iterator[str]:
         yield f"{at}: there is no queue {target.queue!r} in queues.toml."
     if target.menu is not None and target.menu not in city.menu:
         yield f"{at}: there is no menu {target.menu!r}{'' if place.file == 'city.toml' else ' in city.toml'}."
+    if target.language is not None and target.language not in city.language:
+        yield f"{at}: there is no language {target.language!r}{'' if place.file == 'city.toml' else ' in city.toml'}."
     if target.hours is not None and target.hours not in city.hours:
         yield f"{at}: there are no hours {target.hours!r}{'' if place.file == 'city.toml' else ' in city.toml'}."
 
@@ -133,6 +152,14 @@ def _callers(city: City) -> Iterator[str]:
             elif digits in seen:
                 yield f"city.toml: caller {caller.name!r}: {number!r} is there already, for {seen[digits]!r}."
             seen[digits] = caller.name
+
+
+def _used(
+    city: City, queues: Queues, hotlines: Hotlines, departments: Departments, days: LeaderDays | None
+) -> Iterator[tuple[str, str]]:
+    """Every prompt that somebody may hear, with the place that names it."""
+    yield from _prompts(city, queues, hotlines, days)
+    yield from _departments_prompts(departments)
 
 
 def _prompts(city: City, queues: Queues, hotlines: Hotlines, days: LeaderDays | None) -> Iterator[tuple[str, str]]:

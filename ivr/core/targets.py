@@ -7,6 +7,8 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")]
+Code = Annotated[str, Field(pattern=r"^[a-z]{2,12}$")]
+"""A language or dialect; also its folder in prompts/."""
 Number = Annotated[str, Field(pattern=r"^[+0-9][0-9]{2,19}$")]
 """A telephone number as it is dialled."""
 Key = Annotated[str, Field(pattern=r"^[0-9*#]$")]
@@ -51,6 +53,8 @@ class Target(Gated):
     """Instead of the queue's."""
     emergency: bool = False
     """Before everybody who waits."""
+    language: Code | None = None
+    """Spoken from here on."""
 
     @property
     def ways(self) -> tuple[str, ...]:
@@ -63,6 +67,8 @@ class Target(Gated):
             raise ValueError(f"must lead to exactly one of {', '.join(WAYS)}")
         if self.queue is None and (self.emergency or self.priority is not None):
             raise ValueError("emergency and priority go with a queue")
+        if self.language and (self.stay or self.transfer):
+            raise ValueError("language goes with menu, queue or repeat")
         if self.emergency and self.priority is not None:
             raise ValueError("emergency goes before every priority: leave priority out")
         return self

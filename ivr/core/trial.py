@@ -12,7 +12,7 @@ from ivr.core.registers import NOBODY, Registers
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """Prompts are played; a key is wanted when `asks` is true."""
+    """Prompts, named as in `Plan.durations`, are played; a key is wanted when `asks` is true."""
 
     prompts: tuple[str, ...]
     asks: bool
@@ -47,6 +47,7 @@ class Trial:
         self._at = at
         self._menu = ""
         self._tries = 0
+        self._language = ""
         self._asked = 0
         self._menu_s = 0.0
 
@@ -59,17 +60,22 @@ class Trial:
             self.led = menu.answer(plan, self._menu, self._tries, key, self._at)
         self.led = menu.bounded(plan, self.led, self._asked, self._menu_s, self._at)
         target = self.led.target
+        self._language = target.language or self._language
         if target.queue is not None:
             if target.say:
-                yield Heard(target.say, asks=False)
+                yield Heard(self._spoken(target.say), asks=False)
+            queue = plan.line_for(target.queue, self._language)
             source = self.hotline[1].mark if self.hotline else ""
             mark = target.mark or (menu.LEADER_DAY if self.led.about else source)
-            yield Queued(target.queue, mark, self.led.why, target.priority, target.emergency, self.led.about)
+            yield Queued(queue, mark, self.led.why, target.priority, target.emergency, self.led.about)
             return
         name = self._menu if target.repeat else str(target.menu)
         self._tries = self._tries + 1 if name == self._menu else 1
         self._menu = name
         self._asked += 1
-        prompts = (*target.say, *plan.question(name, self._at))
+        prompts = self._spoken((*target.say, *plan.question(name, self._at)))
         self._menu_s += sum(plan.durations[prompt] for prompt in prompts)
         yield Heard(prompts, asks=True)
+
+    def _spoken(self, prompts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(self._plan.spoken(prompt, self._language) for prompt in prompts)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ivr.core import actions as do
 from ivr.core import events as ev
-from ivr.core import leading, leases, menu, routing, steps
+from ivr.core import leading, leases, menu, routing, steps, transfers
 from ivr.core.actions import Action
 from ivr.core.calls import Call, Stage
 from ivr.core.events import Event
@@ -48,7 +48,7 @@ def heard(floor: Floor, call: Call, event: ev.StepEnded) -> Iterator[Event | Act
         yield do.PlayMusic(call.call_id)
 
 
-def move_due(floor: Floor, call: Call, now: float) -> Iterator[Event]:
+def move_due(floor: Floor, call: Call, now: float) -> Iterator[Event | Action]:
     """Over to the desk that stands in, or back from it; on to somebody else when the leader has gone."""
     if call.stage is not Stage.WAITING or call.step:
         return
@@ -58,6 +58,10 @@ def move_due(floor: Floor, call: Call, now: float) -> Iterator[Event]:
         return
     home = call.instead_of if call.instead_of in plan.queues.queue else call.queue
     desk = leading.desk_of(floor, call, home)
+    if desk and desk.transfer and desk.transfer not in {leg.number for leg in call.legs}:
+        why = f"nobody signed in for {home}"
+        yield from transfers.dial(call, now, desk.transfer, desk.mark or desk.transfer, why)
+        return
     queue = desk.queue if desk and desk.queue else home
     if queue != call.queue:
         away = queue != home

@@ -196,3 +196,11 @@ def test_hold_music_is_quiet_and_has_no_jump_where_it_loops() -> None:
     power = np.abs(np.fft.rfft(sound)) ** 2
     hz = np.fft.rfftfreq(len(sound), 1 / 16000)
     assert power[hz > 3700].sum() < 1e-4 * power.sum(), "a narrowband line would alias or lose it"
+
+
+def test_other_languages_are_the_folders_with_texts_of_their_own(tmp_path: Path) -> None:
+    for name in ("zh", "en", "xiang"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "prompts.toml").touch()
+    (tmp_path / "music").mkdir()
+    assert [path.name for path in prompts.others(tmp_path, "zh")] == ["en", "xiang"]

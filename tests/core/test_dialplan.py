@@ -190,6 +190,19 @@ def _refused(change: Any) -> str:
             lambda c, q: q["queue"]["general"].update(nobody_signed_in={"queue": "night"}),
             "queues.toml: queue.general.nobody_signed_in: there is no queue 'night' in queues.toml.",
         ),
+        (
+            lambda c, q: c["menu"]["main"]["key"].update({"9": {"menu": "main", "language": "en"}}),
+            "city.toml: menu.main.key.9: there is no language 'en'.",
+        ),
+        (
+            lambda c, q: c.update(language={"en": {"name": "English", "queue": {"general": "general_en"}}}),
+            "city.toml: language.en.queue: there is no queue 'general_en' in queues.toml.",
+        ),
+        (lambda c, q: c.update(language={"EN-us": {"name": "English"}}), "city.toml: language.EN-us"),
+        (
+            lambda c, q: q["queue"]["general"].update(key={"9": {"stay": True, "language": "en"}}, prompt=["welcome"]),
+            "queues.toml: queue.general.key.9: language goes with menu, queue or repeat.",
+        ),
         (lambda c, q: q["announce"].update(most=30), "queues.toml: announce: there is no prompt 'queue_ahead_30'"),
         (lambda c, q: q["queue"]["general"].update(priority="high"), "queues.toml: queue.general.priority"),
     ],
@@ -233,7 +246,8 @@ def test_a_closed_desk_leads_elsewhere_with_its_mark(at: str, queue: str, why: s
 
 
 def test_the_example_of_the_documents_holds() -> None:
-    block = (REPO / "docs/menu-language.md").read_text("utf-8").partition("```toml\n")[2].partition("```")[0]
+    section = (REPO / "docs/menu-language.md").read_text("utf-8").partition("### Open hours")[2]
+    block = section.partition("```toml\n")[2].partition("```")[0]
     example, city = tomllib.loads(block), copy.deepcopy(CITY)
     city["hours"] = example["hours"]
     city["menu"]["main"]["key"] |= example["menu"]["main"]["key"]

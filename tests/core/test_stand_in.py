@@ -73,9 +73,19 @@ def test_who_waits_goes_over_when_the_last_agent_goes_home_and_back_when_one_com
     assert (caller.call.mark, caller.call.queued_at) == ("night", joined)
 
 
-def test_until_it_can_be_dialled_a_transfer_leaves_callers_in_the_line() -> None:
-    world = World(Random(0), _plan(enterprise={"transfer": "13907330009"}))
-    assert _enterprise(world).call.queue == "enterprise"
+def test_the_duty_mobile_is_called_once_when_nobody_is_signed_in() -> None:
+    world = World(Random(0), _plan(enterprise={"transfer": "13907330009", "mark": "值班手机"}))
+    caller = _enterprise(world)
+    assert caller.call.queue == "enterprise"
+    caller.press("")
+    world.tick()
+    leg = caller.call.legs[-1]
+    assert (leg.number, leg.name, leg.why) == ("13907330009", "值班手机", "nobody signed in for enterprise")
+    world.tell(ev.LegEnded(world.now, caller.call_id, leg.leg_id, "no_answer"))
+    world.lines[caller.call_id].orders = [caller.order]
+    caller.press("")
+    world.tick()
+    assert (caller.call.stage, caller.call.queue, len(caller.call.legs)) == (Stage.WAITING, "enterprise", 1)
 
 
 def test_it_is_explained_and_drawn() -> None:

@@ -194,20 +194,30 @@ def _link_sounds(folders: Folders, installation: Installation, prompts: Path, la
     english = next((folder for folder in stock if folder.is_dir()), None)
     if english:
         _link(folders.share / "sounds/en", english)
-    _link_waves(folders.prompts, prompts / language)
+    _link_prompts(folders, prompts, language)
     _link_waves(folders.music, prompts / "music")
 
 
 def link_prompts(config: Config, root: Path) -> None:
     """Let Asterisk see prompts that were added or taken away. Raises PromptError for a file that it cannot play."""
-    _link_waves(Folders(config.state.dir.resolve()).prompts, root / "prompts" / config.city.language)
+    _link_prompts(Folders(config.state.dir.resolve()), root / "prompts", config.city.language)
+
+
+def _link_prompts(folders: Folders, prompts: Path, language: str) -> None:
+    """The usual language in the folder itself, every other one in a folder below."""
+    _link_waves(folders.prompts, prompts / language)
+    for path in sorted(prompts.glob("*/prompts.toml")):
+        if path.parent.name != language:
+            other = folders.prompts / path.parent.name
+            other.mkdir(exist_ok=True)
+            _link_waves(other, path.parent)
 
 
 def _link_waves(folder: Path, source: Path) -> None:
     """Link each WAV under the extension by which Asterisk tells its rate, and drop links to what is gone."""
     links = {folder / f"{path.stem}.{_extension(path)}": path.resolve() for path in sorted(source.glob("*.wav"))}
     for old in folder.iterdir():
-        if old not in links:
+        if old not in links and not old.is_dir():
             old.unlink()
     for link, path in links.items():
         _link(link, path)
