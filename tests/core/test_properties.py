@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,13 +16,18 @@ from ivr.core.agents import Profile, Status
 from ivr.core.calls import Outcome, Stage
 from ivr.core.dialplan import Plan
 from ivr.core.events import Event
+from tests import scenarios
 from tests.core.world import PROFILES, keyed_plan, shipped_plan
 from tests.scenarios.telephones import Telephones
 
 PLAN = shipped_plan()
-KEYED = keyed_plan()
-SKILLS = frozenset(word for queue in PLAN.queues.queue.values() for word in queue.words)
-ABLE = tuple(Profile(agent_id, agent_id, SKILLS) for agent_id in ("8001", "8002"))
+SCENARIOS = Path(scenarios.__file__).parent
+PLANS = (
+    PLAN,
+    keyed_plan(),
+    *(shipped_plan(tomllib.loads(path.read_text("utf-8"))) for path in sorted(SCENARIOS.glob("plans/*.toml"))),
+)
+"""The shipped plan, and everything that the scenarios lay over it."""
 LEFT_ALONE_S = 300
 """Within this time every caller who does nothing more has reached a person, when persons are there."""
 
@@ -134,6 +141,9 @@ AGENTS = st.builds(
 )
 RESTARTS = st.builds(restart, st.sampled_from([0.0, 1.0, 6.0, 30.0]), st.none() | st.integers(0, 9))
 CLOCKS = st.sampled_from([-3600.0, 86400.0, -1.0, -86400.0, 600.0]).map(lambda s: lambda world: world.set_clock(s))
+LEADER_DAY = 1_796_259_000.0
+"""2026-12-03 08:50 in Shanghai: ten minutes before the leader day of a scenario."""
+MOMENTS = st.floats(1_767_225_600, 1_798_761_600) | st.floats(LEADER_DAY, LEADER_DAY + 7800)
 
 
 def moves(*kinds: st.SearchStrategy[Move]) -> st.SearchStrategy[list[Move]]:
@@ -156,11 +166,13 @@ def _balance(world: Watched) -> None:
 @given(
     first=ARRIVALS,
     happened=moves(PRESSES, PRESSES, PRESSES, AGENTS, ARRIVALS),
-    start=st.floats(1_767_225_600, 1_798_761_600),
-    plan=st.sampled_from([PLAN, KEYED]),
+    start=MOMENTS,
+    plan=st.sampled_from(PLANS),
 )
 def test_no_key_sequence_strands_a_caller(first: Move, happened: list[Move], start: float, plan: Plan) -> None:
-    world = Watched(plan, ABLE, start)
+    skills = frozenset(word for queue in plan.queues.queue.values() for word in queue.words)
+    able = tuple(Profile(agent_id, agent_id, skills) for agent_id in ("8001", "8002"))
+    world = Watched(plan, able, start)
     for move in (first, *happened):
         move(world)
     world.serve(LEFT_ALONE_S)
@@ -173,9 +185,7 @@ def test_no_key_sequence_strands_a_caller(first: Move, happened: list[Move], sta
 
 
 @settings(max_examples=150, deadline=None)
-@given(
-    happened=moves(ARRIVALS, PRESSES, HANG_UPS, AGENTS, AGENTS, RESTARTS, CLOCKS), plan=st.sampled_from([PLAN, KEYED])
-)
+@given(happened=moves(ARRIVALS, PRESSES, HANG_UPS, AGENTS, AGENTS, RESTARTS, CLOCKS), plan=st.sampled_from(PLANS))
 def test_the_books_balance_whatever_happens(happened: list[Move], plan: Plan) -> None:
     world = Watched(plan, PROFILES, 1_790_000_000.0)
     for move in happened:
@@ -184,7 +194,7 @@ def test_the_books_balance_whatever_happens(happened: list[Move], plan: Plan) ->
 
 
 @settings(max_examples=150, deadline=None)
-@given(happened=moves(ARRIVALS, PRESSES, HANG_UPS, AGENTS, AGENTS, CLOCKS), plan=st.sampled_from([PLAN, KEYED]))
+@given(happened=moves(ARRIVALS, PRESSES, HANG_UPS, AGENTS, AGENTS, CLOCKS), plan=st.sampled_from(PLANS))
 def test_a_clock_that_jumps_loses_nobody(happened: list[Move], plan: Plan) -> None:
     world = Watched(plan, PROFILES, 1_790_000_000.0)
     for move in happened:
