@@ -125,13 +125,15 @@ class World:
         plan: dialplan.Plan | None = None,
         profiles: Sequence[Profile] = PROFILES,
         now: float = 1_700_000_000.0,
+        registers: Registers = REGISTERS,
     ) -> None:
         self.dice = dice
         self.now = now
         self.plan = plan or shipped_plan()
         self.profiles = profiles
+        self.registers = registers
         self.floor = Floor(self.plan, profiles, Rules())
-        self.floor.registers = REGISTERS
+        self.floor.registers = self.registers
         self.lines: dict[str, Line] = {}
         self.journal: list[Event] = []
         self.calls_made = 0
@@ -226,7 +228,7 @@ class World:
         """kill -9, and a new controller that has only the journal, the saved agents and what Asterisk still carries."""
         saved = list(self.floor.agents.values())
         self.floor = Floor(self.plan, self.profiles, Rules())
-        self.floor.registers = REGISTERS
+        self.floor.registers = self.registers
         self.floor.restore(self.journal, saved, self.now)
         began = self.now
         self.now += 1

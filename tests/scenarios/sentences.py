@@ -17,7 +17,9 @@ from ivr.core.calls import Call
 from ivr.core.dialplan import Plan
 from ivr.core.explain import _reading
 from ivr.core.floor import Floor, Rules
-from tests.core.world import REPO, _texts, shipped_plan
+from ivr.core.numbers import national
+from ivr.core.registers import NAMES, Entry, Registers
+from tests.core.world import REPO, SEAL, _texts, shipped_plan
 from tests.scenarios import chinese
 from tests.scenarios.script import FORMS, ScenarioError, Step, sentence
 from tests.scenarios.telephones import Telephones
@@ -53,6 +55,7 @@ class Stage:
         self.plan: Plan = shipped_plan()
         self.start = 0.0
         self.people: dict[Profile, str] = {}
+        self.entries: list[Entry] = []
         self._world: Telephones | None = None
         self.calls: dict[str, str] = {}
         """Call by the caller's name."""
@@ -62,7 +65,7 @@ class Stage:
     def world(self) -> Telephones:
         """The world, which begins with the first sentence that needs it."""
         if self._world is None:
-            self._world = Telephones(self.plan, tuple(self.people), self.start)
+            self._world = Telephones(self.plan, tuple(self.people), self.start, Registers(SEAL, self.entries))
             for profile, status in self.people.items():
                 if status != "未签入":
                     self._world.tell(ev.AgentSignedIn(self.start, profile.agent_id))
@@ -149,6 +152,14 @@ def _agent(stage: Stage, agent_id: str, status: str, queues: str) -> None:
         word for name in queues.split(" ") for word in stage.plan.queues.queue[_queue(stage, name)].skill
     )
     stage.people[Profile(agent_id, agent_id, skills)] = status
+
+
+@sentence("名册: <名册> <号码> <姓名>")
+def _registered(stage: Stage, name: str, number: str, person: str) -> None:
+    _must_begin(stage)
+    _one_of(name, NAMES.values())
+    register = next(key for key, value in NAMES.items() if value == name)
+    stage.entries.append(Entry(number, register, person, "", SEAL.number(national(number))))
 
 
 def _must_begin(stage: Stage) -> None:
@@ -344,6 +355,16 @@ def _why(stage: Stage, caller: str, reason: str) -> None:
 def _marked(stage: Stage, caller: str, mark: str) -> None:
     found = stage.call(caller).mark
     _same(mark, chinese.MARKS.get(found, found) or "没有标记")
+
+
+@sentence("应认出: <姓名>", of_caller=True)
+def _recognised(stage: Stage, caller: str, person: str) -> None:
+    _same(person, stage.call(caller).person or "没有认出")
+
+
+@sentence("来源应为: <文字>", of_caller=True)
+def _from_hotline(stage: Stage, caller: str, name: str) -> None:
+    _same(name, stage.call(caller).hotline_name or "本热线")
 
 
 @sentence("应振铃: <工号>", of_caller=True)

@@ -12,6 +12,7 @@ from ivr.core.agents import Profile
 from ivr.core.calls import Call
 from ivr.core.dialplan import Plan
 from ivr.core.events import Event
+from ivr.core.registers import NOBODY, Registers
 from tests.core.world import Line, World
 
 TICK_S = 0.5
@@ -22,7 +23,7 @@ UNLED_S = 4
 class Telephones(World):
     """Every order takes as long as it would in life; prompts last two seconds each."""
 
-    def __init__(self, plan: Plan, profiles: Sequence[Profile], now: float) -> None:
+    def __init__(self, plan: Plan, profiles: Sequence[Profile], now: float, registers: Registers = NOBODY) -> None:
         self.controlled = True
         self.playing: dict[str, tuple[do.Ask | do.Say, float]] = {}
         """What is being played to whom, and when it ends by itself."""
@@ -37,7 +38,7 @@ class Telephones(World):
         self.known: dict[str, Call] = {}
         """Every call as the controller last knew it, also when it has forgotten it since."""
         self.next_tick = now + TICK_S
-        super().__init__(Random(0), plan, profiles, now)
+        super().__init__(Random(0), plan, profiles, now, registers)
 
     def tell(self, event: Event) -> None:
         if self.controlled:
