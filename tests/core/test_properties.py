@@ -215,3 +215,26 @@ def test_who_left_unseen_after_the_clock_was_set_back_is_in_the_books() -> None:
     for move in (arrive("13800138000", "12345"), lambda w: w.set_clock(-3600), restart(1.0, 0)):
         move(world)
     _balance(world)
+
+
+@settings(max_examples=30, deadline=None)
+@given(arrivals=st.lists(st.tuples(st.sampled_from(["12345", "12346"]), st.sampled_from([1, 3, 5])), max_size=40))
+def test_nobody_starves_however_many_come_with_a_higher_priority(arrivals: list[tuple[str, int]]) -> None:
+    """One agent, too many callers: who came earlier by more than the priorities are worth is served first."""
+    plan = shipped_plan({"queues": {"order": {"age_s": 3}}})
+    able = Profile("8001", "8001", frozenset(word for queue in plan.queues.queue.values() for word in queue.words))
+    world = Watched(plan, (able,), 1_790_000_000.0)
+    for dnis, pause in (("12345", 10), *arrivals, *[("12346", 3)] * 20):
+        world.arrive("13800138000", dnis)
+        world.serve(pause)
+    world.serve(LEFT_ALONE_S)
+    assert not world.lines
+    joined = {e.call_id: e for e in world.journal if isinstance(e, ev.CallQueued)}
+    offered = [e for e in world.journal if isinstance(e, ev.CallOffered)]
+    for place, late in enumerate(offered):
+        passed = joined[late.call_id]
+        for early in offered[:place]:
+            first = joined[early.call_id]
+            ahead = plan.queues.queue[first.queue].priority - plan.queues.queue[passed.queue].priority
+            waited = passed.at < early.at
+            assert not waited or first.at <= passed.at + ahead * 3, f"{first} went before {passed}"
