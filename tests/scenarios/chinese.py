@@ -35,6 +35,7 @@ MARKS = {
 }  # fmt: skip
 _REASONS = {
     "no_answer": "超时未接", "busy": "占线", "rejected": "坐席拒接", "unreachable": "电话不通", "cancelled": "已取消",
+    "hung_up": "对方挂机",
 }  # fmt: skip
 _PRESSED = {
     ev.AgentSignedIn: "签入", ev.AgentSignedOut: "签出", ev.AgentPressedReady: "就绪", ev.AgentPressedBreak: "小休",
@@ -99,6 +100,12 @@ def _told(event: Event, plan: Plan) -> str:
             return "转应急排队"
         case ev.CallFound():
             return f"控制程序找到这个电话：{event.doing}"
+        case ev.LegDialled():
+            return f"拨打外线 {event.number}"
+        case ev.LegAnswered():
+            return "外线接听"
+        case ev.LegEnded():
+            return f"外线结束：{_REASONS.get(event.reason, event.reason)}"
         case ev.CallEnded():
             return f"结束：{OUTCOMES.get(Outcome(event.outcome), event.outcome)}"
         case ev.RatingGiven():

@@ -21,7 +21,7 @@ from ivr.core.numbers import national
 from ivr.core.registers import NAMES, Entry, Registers
 from tests.core.world import REPO, SEAL, _texts, shipped_plan
 from tests.scenarios import chinese
-from tests.scenarios.script import FORMS, ScenarioError, Step, sentence
+from tests.scenarios.script import ScenarioError, Step, sentence
 from tests.scenarios.telephones import Telephones
 
 PLANS = Path(__file__).parent / "plans"
@@ -235,6 +235,31 @@ sentence("<工号> 话机断线")(_agent_event(ev.PhoneLost))
 sentence("<工号> 话机恢复")(_agent_event(ev.PhoneReached))
 
 
+# --- what people outside do -------------------------------------------------------------------------------------------
+
+
+def _outside(stage: Stage, caller: str, doing: str) -> str:
+    call_id = stage.on_the_line(caller)
+    if stage.world.lines[call_id].doing != doing or call_id not in stage.world.outside:
+        raise Unmet(f"没有给 {caller} 拨打外线" if doing == "dialling" else f"{caller} 没有在同外线通话")
+    return call_id
+
+
+@sentence("外线接听", of_caller=True)
+def _outside_answers(stage: Stage, caller: str) -> None:
+    stage.world.outside_answers(_outside(stage, caller, "dialling"))
+
+
+@sentence("外线占线", of_caller=True)
+def _outside_busy(stage: Stage, caller: str) -> None:
+    stage.world.end_leg(_outside(stage, caller, "dialling"), "busy")
+
+
+@sentence("外线挂机", of_caller=True)
+def _outside_hangs_up(stage: Stage, caller: str) -> None:
+    stage.world.end_leg(_outside(stage, caller, "outside"), "hung_up")
+
+
 # --- time, and the machines -------------------------------------------------------------------------------------------
 
 
@@ -384,6 +409,16 @@ def _talks(stage: Stage, caller: str, agent_id: str) -> None:
     _same(agent_id, static[0] if static else line.ring.phone if line.doing == "talking" and line.ring else "没有通话")
 
 
+@sentence("应拨打: <号码>", of_caller=True)
+def _dials(stage: Stage, caller: str, number: str) -> None:
+    _same(number, stage.world.outside[_outside(stage, caller, "dialling")].number)
+
+
+@sentence("应与外线通话: <号码>", of_caller=True)
+def _talks_outside(stage: Stage, caller: str, number: str) -> None:
+    _same(number, stage.world.outside[_outside(stage, caller, "outside")].number)
+
+
 @sentence("结果应为: <结果>", of_caller=True)
 def _outcome(stage: Stage, caller: str, name: str) -> None:
     _one_of(name, chinese.OUTCOMES.values())
@@ -407,6 +442,3 @@ def _agent_is(stage: Stage, agent_id: str, name: str) -> None:
 def _one_of(word: str, words: Any) -> None:
     if word not in words:
         raise Unmet(f"没有“{word}”这个说法，可以写：{'、'.join(words)}")
-
-
-__all__ = ["FORMS", "Stage", "play"]

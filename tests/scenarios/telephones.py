@@ -30,6 +30,9 @@ class Telephones(World):
         self.heard_whole: dict[str, set[str]] = defaultdict(set)
         """Prompts that were played to their end, by call."""
         self.ring_ends: dict[str, float] = {}
+        """When an agent's telephone, or an outside one, has rung long enough, by call."""
+        self.outside: dict[str, do.DialOutside] = {}
+        """The outside number that a call rings, or talks with."""
         self.cancelled: set[str] = set()
         self.heard: dict[str, list[str]] = defaultdict(list)
         """Prompts that began, by call; `music` among them."""
@@ -82,7 +85,8 @@ class Telephones(World):
                 self.heard_whole[call_id].update(order.prompts)
                 self.tell(ev.StepEnded(self.now, call_id, order.step))
             elif self.ring_ends.get(call_id, self.now + 1) <= self.now:
-                self.end_ring(call_id, "no_answer")
+                end = self.end_leg if call_id in self.outside else self.end_ring
+                end(call_id, "no_answer")
             elif line.doing == "idle" and line.lease_until <= self.now:
                 self._fall_back(call_id)
         if self.next_tick <= self.now:
@@ -108,6 +112,9 @@ class Telephones(World):
                 self.ring_ends[call_id] = self.now + order.ring_s
                 if order.ring_id in self.cancelled:
                     self.end_ring(call_id, "cancelled")
+            case do.DialOutside():
+                line.doing, self.outside[call_id] = "dialling", order
+                self.ring_ends[call_id] = self.now + order.ring_s
 
     def _perform(self, action: do.Action) -> None:
         if isinstance(action, do.CancelRing):
@@ -137,6 +144,7 @@ class Telephones(World):
     def hang_up(self, call_id: str) -> None:
         self.playing.pop(call_id, None)
         self.ring_ends.pop(call_id, None)
+        self.outside.pop(call_id, None)
         super().hang_up(call_id)
 
     def key(self, call_id: str, key: str) -> None:
@@ -177,6 +185,20 @@ class Telephones(World):
         if queued:
             self.static_talks[agent_id] = queued[0]
         return bool(queued)
+
+    def outside_answers(self, call_id: str) -> None:
+        self.lines[call_id].doing = "outside"
+        del self.ring_ends[call_id]
+        self.tell(ev.LegAnswered(self.now, call_id, self.outside[call_id].leg_id))
+
+    def end_leg(self, call_id: str, reason: str) -> None:
+        """The outside number hangs up, or is not reached: the citizen is back."""
+        line, order = self.lines[call_id], self.outside.pop(call_id)
+        self.ring_ends.pop(call_id, None)
+        if line.doing == "dialling":
+            self.heard[call_id].append("music")
+        line.doing, line.lease_until = "idle", self.now + 5  # by dialplans/extensions.conf
+        self.tell(ev.LegEnded(self.now, call_id, order.leg_id, reason))
 
     def agent_hangs_up(self, agent_id: str) -> bool:
         """False when the agent talks to nobody."""
