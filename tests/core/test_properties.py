@@ -17,7 +17,7 @@ from ivr.core.calls import Outcome, Stage
 from ivr.core.dialplan import Plan
 from ivr.core.events import Event
 from tests import scenarios
-from tests.core.world import PROFILES, keyed_plan, shipped_plan
+from tests.core.world import PROFILES, REGISTERS, keyed_plan, shipped_plan
 from tests.scenarios.telephones import Telephones
 
 PLAN = shipped_plan()
@@ -144,6 +144,7 @@ def restart(down_s: float, leaving: int | None) -> Move:
     return move
 
 
+CITIZEN, KNOWN_DEPUTY = "13800138000", "13907330001"
 NUMBERS = st.sampled_from(["13800138000", "", "+8613907330001", "8613900000000", "1" * 40, "\x00\n", "anonymous"])
 DIALLED = st.sampled_from(["12345", "12345", "12346", "", "0", "9" * 40])
 KEYS = st.sampled_from("0123456789*#")
@@ -190,7 +191,7 @@ def _balance(world: Watched) -> None:
 def test_no_key_sequence_strands_a_caller(first: Move, happened: list[Move], start: float, plan: Plan) -> None:
     skills = frozenset(word for queue in plan.queues.queue.values() for word in queue.words)
     able = tuple(Profile(agent_id, agent_id, skills) for agent_id in ("8001", "8002"))
-    world = Watched(plan, able, start)
+    world = Watched(plan, able, start, REGISTERS)
     for move in (first, *happened):
         move(world)
     world.serve(LEFT_ALONE_S)
@@ -211,7 +212,7 @@ def test_no_key_sequence_strands_a_caller(first: Move, happened: list[Move], sta
     happened=moves(ARRIVALS, PRESSES, HANG_UPS, AGENTS, AGENTS, OUTSIDE, RESTARTS, CLOCKS), plan=st.sampled_from(PLANS)
 )
 def test_the_books_balance_whatever_happens(happened: list[Move], plan: Plan) -> None:
-    world = Watched(plan, PROFILES, 1_790_000_000.0)
+    world = Watched(plan, PROFILES, 1_790_000_000.0, REGISTERS)
     for move in happened:
         move(world)
     _balance(world)
@@ -220,7 +221,7 @@ def test_the_books_balance_whatever_happens(happened: list[Move], plan: Plan) ->
 @settings(max_examples=150, deadline=None)
 @given(happened=moves(ARRIVALS, PRESSES, HANG_UPS, AGENTS, AGENTS, OUTSIDE, CLOCKS), plan=st.sampled_from(PLANS))
 def test_a_clock_that_jumps_loses_nobody(happened: list[Move], plan: Plan) -> None:
-    world = Watched(plan, PROFILES, 1_790_000_000.0)
+    world = Watched(plan, PROFILES, 1_790_000_000.0, REGISTERS)
     for move in happened:
         before = len(world.journal)
         move(world)
@@ -242,14 +243,14 @@ def test_who_left_unseen_after_the_clock_was_set_back_is_in_the_books() -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(arrivals=st.lists(st.tuples(st.sampled_from(["12345", "12346"]), st.sampled_from([1, 3, 5])), max_size=40))
+@given(arrivals=st.lists(st.tuples(st.sampled_from([CITIZEN, KNOWN_DEPUTY]), st.sampled_from([1, 3, 5])), max_size=40))
 def test_nobody_starves_however_many_come_with_a_higher_priority(arrivals: list[tuple[str, int]]) -> None:
     """One agent, too many callers: who came earlier by more than the priorities are worth is served first."""
     plan = shipped_plan({"queues": {"order": {"age_s": 3}}})
     able = Profile("8001", "8001", frozenset(word for queue in plan.queues.queue.values() for word in queue.words))
-    world = Watched(plan, (able,), 1_790_000_000.0)
-    for dnis, pause in (("12345", 10), *arrivals, *[("12346", 3)] * 20):
-        world.arrive("13800138000", dnis)
+    world = Watched(plan, (able,), 1_790_000_000.0, REGISTERS)
+    for ani, pause in ((CITIZEN, 10), *arrivals, *[(KNOWN_DEPUTY, 3)] * 20):
+        world.arrive(ani, "12345")
         world.serve(pause)
     world.serve(LEFT_ALONE_S)
     assert not world.lines
