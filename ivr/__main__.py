@@ -143,7 +143,8 @@ def try_call(
                 return
             out.print("".join(f"♪ {texts[name]}\n" for name in event.prompts).rstrip())
             if isinstance(event, Heard) and event.asks:
-                key = sys.stdin.readline().strip()[:1]
+                typed = sys.stdin.readline().strip()
+                key = typed if event.pin else typed[:1]
 
 
 @cli.command(name="explain")

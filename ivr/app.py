@@ -103,6 +103,7 @@ class Hotline:
             self.ami,
             prompt_path=lambda name: f"hotline/{name}",
             prompt_s=lambda name: self.floor.plan.durations.get(name, 0.0),
+            whose_pin=lambda register, digits: self.floor.registers.pin(register, digits),
             recordings=config.recordings,
             emit=self.switchboard.tell,
             clock=time.time,

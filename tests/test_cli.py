@@ -41,7 +41,8 @@ def test_check(tmp_path: Path) -> None:
         ("2\n", (), "政企通（enterprise）"),
         ("\n", (), "综合席（general）"),
         ("7\n", (), "综合席（general）"),
-        ("", ("--to", "12346"), "人大代表专席（deputies）"),
+        ("\n", ("--to", "12346"), "人大代表专席（deputies）"),
+        ("111111\n222222\n333333\n", ("--to", "12346"), "人大代表专席（deputies）"),
         ("", ("--to", "12348"), "综合席（general）"),
     ],
 )

@@ -20,6 +20,21 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class AskPin:
+    """Play prompts and take a PIN, ended by "#", by silence or by its last digit. Ends as `StepEnded`.
+
+    The digits stay with whoever performs this: only how many there were, and whose PIN they are, comes back.
+    """
+
+    call_id: str
+    step: str
+    prompts: tuple[str, ...]
+    wait_s: float
+    """Silence allowed after the last prompt, and after each digit."""
+    register: str
+
+
+@dataclass(frozen=True, slots=True)
 class Say:
     """Play prompts one after another, taking no keys. Ends as `StepEnded`."""
 
@@ -105,5 +120,6 @@ class WriteNote:
 
 
 Action = (
-    Ask | Say | PlayMusic | RingAgent | CancelRing | DialOutside | RenewLease | HangUp | CloseRecording | WriteNote
+    Ask | AskPin | Say | PlayMusic | RingAgent | CancelRing | DialOutside | RenewLease | HangUp | CloseRecording
+    | WriteNote
 )  # fmt: skip

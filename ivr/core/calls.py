@@ -18,6 +18,9 @@ from enum import StrEnum
 from ivr.core import events as ev
 from ivr.core.events import Event
 
+PIN_STEP = "pin:"
+"""How the name of a step begins that asks for a PIN; the register follows."""
+
 
 class Stage(StrEnum):
     """Where a call is now."""
@@ -117,6 +120,8 @@ class Call:
     queued_at: float | None = None
     queued_why: str = ""
     mark: str = ""
+    pin_tries: int = 0
+    """How often a PIN was asked for."""
     known_as: str = ""
     """The register that the caller was recognised in: `deputy`, `elderly`, or ""."""
     person: str = ""
@@ -216,7 +221,7 @@ def evolve(call: Call, event: Event) -> Call:
             return _step_started(call, event)
         case ev.StepEnded() if event.step == call.step:
             heard = call.prompts_heard
-            if not event.key and not event.failed:
+            if not event.key and not event.typed and not event.failed:
                 heard = heard | set(call.step_prompts)
             keys = call.keys if call.stage is Stage.RATING else call.keys + event.key
             return replace(call, step="", keys=keys, prompts_heard=heard)
@@ -297,6 +302,8 @@ def _step_started(call: Call, event: ev.StepStarted) -> Call:
     )
     if call.stage in (Stage.MENU, Stage.WAITING) and event.name.startswith("menu:"):
         return _asked(call, event.name.removeprefix("menu:"), event.at)
+    if event.name.startswith(PIN_STEP):
+        return replace(call, pin_tries=call.pin_tries + 1)
     if event.name == "announcement":
         return replace(call, announced_at=event.at, announcements=call.announcements + 1)
     return call

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field
 
 from ivr.core.hours import Hours
-from ivr.core.targets import Code, Gated, Key, Name, Table, Target
+from ivr.core.targets import Code, Gated, Key, Name, Register, Table, Target
 
 
 class Caller(Target):
@@ -25,6 +25,16 @@ class Menu(Gated):
     key: dict[Key, Target] = Field(default_factory=dict)
     no_input: Target
     wrong_key: Target
+
+
+class Pin(Table):
+    """The question for the PIN of a register. The right one leads to where `known` leads."""
+
+    prompt: tuple[Name, ...] = Field(min_length=1)
+    again: tuple[Name, ...] = Field(min_length=1)
+    wait_s: Annotated[float, Field(ge=2, le=10)] = 5
+    tries: Annotated[int, Field(ge=1, le=3)] = 3
+    otherwise: Target
 
 
 class Recording(Table):
@@ -68,8 +78,9 @@ class City(Table):
     default: Target
     number: dict[str, Target] = Field(default_factory=dict)
     caller: tuple[Caller, ...] = ()
-    known: dict[Literal["deputy", "elderly"], Target] = Field(default_factory=dict)
+    known: dict[Register, Target] = Field(default_factory=dict)
     """Where callers of a register are led, the first register first."""
+    pin: dict[Register, Pin] = Field(default_factory=dict)
     menu: dict[Name, Menu] = Field(default_factory=dict)
     language: dict[Code, Language] = Field(default_factory=dict)
     limits: Limits = Limits()

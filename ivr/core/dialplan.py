@@ -151,6 +151,8 @@ class Plan(Table):
             if target.repeat:
                 # After `tries` questions silence leads on by the last answer a menu has: its wrong_key.
                 target = led(menu.wrong_key)
+        if target.pin is not None:
+            target = led(self.city.pin[target.pin].otherwise)
         return str(target.queue)
 
 

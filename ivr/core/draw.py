@@ -39,6 +39,11 @@ def mermaid(plan: Plan, texts: dict[str, str]) -> str:
             label = f"按 {days.key}，{day.date} {day.time}，{day.about}"
             lines.append(f'  menu_{days.menu} -- "{label}" --> queue_{days.queue}')
         lines += _edge(f"queue_{days.queue}", f"已有 {days.may_wait} 人等候，或接听时间已过", days.full)
+    for register, pin in plan.city.pin.items():
+        said = "<br>".join(texts.get(prompt, prompt) for prompt in pin.prompt)
+        lines.append(f'  pin_{register}["{said}"]')
+        lines += _edge(f"pin_{register}", "密码正确", plan.city.known[register])
+        lines += _edge(f"pin_{register}", f"没有密码，或错 {pin.tries} 次", pin.otherwise)
     for name, queue in plan.queues.queue.items():
         lines.append(f'  queue_{name}[("{queue.name}<br>技能 {" ".join(queue.skill)}，优先级 {queue.priority}")]')
         if queue.nobody_signed_in:
@@ -62,4 +67,6 @@ def _end(start: str, target: Target, menu: str) -> str:
         return f"queue_{target.queue}"
     if target.transfer:
         return f'out_{target.transfer.removeprefix("+")}(["外线 {target.transfer}"])'
+    if target.pin:
+        return f"pin_{target.pin}"
     return start if target.stay else f"menu_{menu if target.repeat else target.menu}"

@@ -42,6 +42,10 @@ class StepEnded:
     """The key pressed, or "" for silence."""
     failed: bool = False
     """The prompt could not be played; the call itself is still there."""
+    typed: int = 0
+    """How many digits of a PIN were pressed; which, is told to nobody."""
+    entry: str = ""
+    """The entry of the register whose PIN they are, or ""."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,10 @@ from ivr.core.trial import Heard, Queued, Trial
 _READINGS = (
     (r"number (.+)", r"拨打的号码 \1 在 city.toml 中列出"),
     (r"hotline (.+)", r"拨打的号码 \1 是归并热线，在 hotlines.toml 中列出"),
+    (r"PIN of (.+)", r"密码核对通过，走 city.toml 的 known.\1"),
+    (r"wrong PIN", "密码不对"),
+    (r"no PIN", "没有输入密码"),
+    (r"too many wrong PINs", "密码错误次数太多，不再询问"),
     (r"known (.+)", r"来电号码已登记，走 city.toml 的 known.\1"),
     (r"caller (.+)", r"来电号码在名单 \1 中"),
     (r"default", "拨打的号码没有列出，走默认去向 default"),
@@ -60,7 +64,12 @@ def explain(
             yield from _lines(plan, texts, event)
         if isinstance(happened[-1], Queued):
             return
-        happened, number = list(trial.step(next(presses, ""))), number + 1
+        happened, number = list(trial.step("" if _asks_pin(happened[-1]) else next(presses, ""))), number + 1
+
+
+def _asks_pin(event: Heard | Queued) -> bool:
+    """No PIN is told to a program that prints: the caller is silent there."""
+    return isinstance(event, Heard) and event.pin
 
 
 def recognised(trial: Trial) -> Iterator[str]:

@@ -23,6 +23,7 @@ from ivr.core.calls import Call, Stage
 from ivr.core.dialplan import Plan
 from ivr.core.events import Event
 from ivr.core.line import Line
+from ivr.core.pins import Guesses
 from ivr.core.registers import NOBODY
 from ivr.core.spans import is_over
 
@@ -62,6 +63,7 @@ class Floor:
         self.changed_calls: set[str] = set()
         self.changed_agents: set[str] = set()
         self.closing = False
+        self.guesses = Guesses()
         self.registers = NOBODY
         """Who is known by their telephone. May be exchanged at any time."""
         self.line = Line(plan.queues.queue, plan.queues.order)
@@ -100,7 +102,7 @@ class Floor:
 
     def _spoken(self, action: Action) -> Action:
         """A prompt in the language that the caller has chosen."""
-        if not isinstance(action, do.Ask | do.Say):
+        if not isinstance(action, do.Ask | do.AskPin | do.Say):
             return action
         call = self.calls[action.call_id]
         if not call.language:

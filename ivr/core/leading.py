@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ivr.core import events as ev
-from ivr.core import menu, steps
+from ivr.core import menu, pins, steps
 from ivr.core.actions import Action
-from ivr.core.calls import Call, Stage
+from ivr.core.calls import PIN_STEP, Call, Stage
 from ivr.core.dialplan import Led
 from ivr.core.events import Event
 from ivr.core.stand_in import stand_in
@@ -37,7 +37,10 @@ def begin(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
 
 
 def answered(floor: Floor, call: Call, event: ev.StepEnded) -> Iterator[Event | Action]:
-    """Lead on a call that has pressed a key in a menu, or none."""
+    """Lead on a call that has pressed a key in a menu, or none; or has typed a PIN."""
+    if call.step_name.startswith(PIN_STEP):
+        yield from _pin_typed(floor, call, call.step_name.removeprefix(PIN_STEP), event)
+        return
     plan = floor.plan_of(call.call_id)
     days = plan.leader_days
     waits = sum(c.stage is Stage.WAITING and c.queue == days.queue for c in floor.calls.values()) if days else 0
@@ -56,9 +59,37 @@ def lead(floor: Floor, call: Call, led: Led, at: float) -> Iterator[Event | Acti
     if target.queue is not None:
         yield queued(floor, call, led, at)
         return
+    if target.pin is not None:
+        yield from _ask_pin(floor, call, led, at)
+        return
     name = call.menu if target.repeat else str(target.menu)
     prompts = (*target.say, *plan.question(name, at))
     yield from steps.ask(call, at, f"menu:{name}", prompts, plan.city.menu[name].wait_s)
+
+
+def _ask_pin(floor: Floor, call: Call, led: Led, at: float) -> Iterator[Event | Action]:
+    """Ask for the PIN, unless who calls is known already, or too many wrong ones were typed."""
+    plan, register = floor.plan_of(call.call_id), str(led.target.pin)
+    table = plan.city.pin[register]
+    if call.known_as == register:
+        yield from lead(floor, call, pins.right(plan, register, at), at)
+    elif call.pin_tries >= table.tries or not floor.guesses.allowed(call.ani, at):
+        yield from lead(floor, call, pins.without(plan, register, f"{led.why}, too many wrong PINs", at), at)
+    else:
+        yield from steps.ask_pin(call, at, register, pins.question(plan, led.target, call.pin_tries), table.wait_s)
+
+
+def _pin_typed(floor: Floor, call: Call, register: str, event: ev.StepEnded) -> Iterator[Event | Action]:
+    plan, at = floor.plan_of(call.call_id), event.at
+    entry = floor.registers.entry(event.entry)
+    if entry and entry.register == register and floor.guesses.allowed(call.ani, at):
+        yield ev.CallerRecognised(at, call.call_id, register, entry.name, entry.level, "pin")
+        yield from lead(floor, call, pins.right(plan, register, at), at)
+    elif event.typed:
+        floor.guesses.wrong(call.ani, at)
+        yield from lead(floor, call, Led(Target(pin=register), "wrong PIN"), at)
+    else:
+        yield from lead(floor, call, pins.without(plan, register, "no PIN", at), at)
 
 
 def queued(floor: Floor, call: Call, led: Led, at: float) -> ev.CallQueued:

@@ -17,14 +17,17 @@ from ivr.core.targets import Target
 if TYPE_CHECKING:
     from ivr.core.dialplan import Plan
 
-_DOOR = frozenset({"menu", "queue"})
+_DOOR = frozenset({"menu", "queue", "pin"})
 """Ways that are open everywhere."""
+_KNOWN = frozenset({"menu", "queue"})
 _ANSWER = _DOOR | {"repeat"}
-_LINE = _DOOR | {"stay"}
+_LINE = frozenset({"menu", "queue", "stay"})
 _STAND_IN = frozenset({"queue", "transfer"})
 _QUEUE = frozenset({"queue"})
+_MUST = {_QUEUE: "must lead to a queue", _KNOWN: "must lead to a menu or a queue"}
 _ELSEWHERE = {
     "menu": "must lead to a queue or a transfer",
+    "pin": "only a number or a menu's answer can ask for a PIN",
     "transfer": "only nobody_signed_in can lead to a transfer",
     "repeat": "only a menu's answers can repeat",
     "stay": "only a key of a line can stay",
@@ -77,6 +80,8 @@ def mistakes(
     yield from _circles(city)
     yield from _callers(city)
     yield from listed_twice(hotlines, city.number)
+    for register in city.pin.keys() - city.known.keys():
+        yield f"city.toml: pin.{register}: there is no [known.{register}] that the right PIN leads to."
 
 
 def untranslated(plan: Plan) -> Iterator[tuple[str, list[str]]]:
@@ -96,7 +101,9 @@ def _written(city: City, queues: Queues, hotlines: Hotlines, days: LeaderDays | 
     for caller in city.caller:
         yield Place("city.toml", f"caller {caller.name!r}", caller, _DOOR)
     for register, target in city.known.items():
-        yield Place("city.toml", f"known.{register}", target, _DOOR)
+        yield Place("city.toml", f"known.{register}", target, _KNOWN)
+    for register, pin in city.pin.items():
+        yield Place("city.toml", f"pin.{register}.otherwise", pin.otherwise, _QUEUE)
     for name, menu in city.menu.items():
         for key, target in menu.key.items():
             yield Place("city.toml", f"menu.{name}.key.{key}", target, _ANSWER)
@@ -120,13 +127,15 @@ def _misled(place: Place, city: City, queues: Queues) -> Iterator[str]:
     at, target = f"{place.file}: {place.where}", place.target
     for way in target.ways:
         if way not in place.ways:
-            yield f"{at}: {_ELSEWHERE[way] if place.ways != _QUEUE else 'must lead to a queue'}."
+            yield f"{at}: {_MUST.get(place.ways) or _ELSEWHERE[way]}."
     if target.queue is not None and target.queue not in queues.queue:
         yield f"{at}: there is no queue {target.queue!r} in queues.toml."
     if target.menu is not None and target.menu not in city.menu:
         yield f"{at}: there is no menu {target.menu!r}{'' if place.file == 'city.toml' else ' in city.toml'}."
     if target.language is not None and target.language not in city.language:
         yield f"{at}: there is no language {target.language!r}{'' if place.file == 'city.toml' else ' in city.toml'}."
+    if target.pin is not None and target.pin not in city.pin:
+        yield f"{at}: there is no [pin.{target.pin}] in city.toml."
     if target.hours is not None and target.hours not in city.hours:
         yield f"{at}: there are no hours {target.hours!r}{'' if place.file == 'city.toml' else ' in city.toml'}."
 
@@ -171,6 +180,9 @@ def _prompts(city: City, queues: Queues, hotlines: Hotlines, days: LeaderDays | 
     for name, menu in city.menu.items():
         for prompt in menu.prompt:
             yield f"city.toml: menu.{name}.prompt", prompt
+    for register, pin in city.pin.items():
+        for prompt in (*pin.prompt, *pin.again):
+            yield f"city.toml: pin.{register}", prompt
     yield "city.toml: recording.notice", city.recording.notice
     yield "city.toml: rating.prompt", city.rating.prompt
     yield "city.toml: rating.rated", city.rating.rated

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ivr.core import actions as do
 from ivr.core import events as ev
 from ivr.core.actions import Action
-from ivr.core.calls import Call
+from ivr.core.calls import PIN_STEP, Call
 from ivr.core.events import Event
 
 
@@ -16,6 +16,13 @@ def ask(call: Call, at: float, name: str, prompts: tuple[str, ...], wait_s: floa
     step = f"{call.call_id}:{call.steps + 1}"
     yield ev.StepStarted(at, call.call_id, step, name, prompts)
     yield do.Ask(call.call_id, step, prompts, wait_s)
+
+
+def ask_pin(call: Call, at: float, register: str, prompts: tuple[str, ...], wait_s: float) -> Iterator[Event | Action]:
+    """Play the prompts and take a PIN."""
+    step = f"{call.call_id}:{call.steps + 1}"
+    yield ev.StepStarted(at, call.call_id, step, f"{PIN_STEP}{register}", prompts)
+    yield do.AskPin(call.call_id, step, prompts, wait_s, register)
 
 
 def say(call: Call, at: float, name: str, prompts: tuple[str, ...]) -> Iterator[Event | Action]:

@@ -11,6 +11,7 @@ Code = Annotated[str, Field(pattern=r"^[a-z]{2,12}$")]
 """A language or dialect; also its folder in prompts/."""
 Number = Annotated[str, Field(pattern=r"^[+0-9][0-9]{2,19}$")]
 """A telephone number as it is dialled."""
+Register = Annotated[str, Field(pattern=r"^(deputy|elderly)$")]
 Key = Annotated[str, Field(pattern=r"^[0-9*#]$")]
 
 
@@ -31,7 +32,7 @@ class Gated(Table):
         return self
 
 
-WAYS = ("menu", "queue", "repeat", "stay", "transfer")
+WAYS = ("menu", "queue", "pin", "repeat", "stay", "transfer")
 """Words of which a target holds exactly one."""
 
 
@@ -40,6 +41,8 @@ class Target(Gated):
 
     menu: Name | None = None
     queue: Name | None = None
+    pin: Register | None = None
+    """Ask for a PIN of this register."""
     repeat: bool = False
     """The same menu again."""
     stay: bool = False

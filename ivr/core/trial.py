@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ivr.core import menu
-from ivr.core.dialplan import Plan
+from ivr.core import menu, pins
+from ivr.core.dialplan import Led, Plan
 from ivr.core.registers import NOBODY, Registers
+from ivr.core.targets import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,8 @@ class Heard:
 
     prompts: tuple[str, ...]
     asks: bool
+    pin: bool = False
+    """The whole PIN is wanted, not one key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,9 @@ class Trial:
         self.hotline = plan.hotline(dnis, at)
         self.led = plan.entry(ani, dnis, at, self.person.register if self.person else "")
         self._plan = plan
+        self._registers = registers
+        self._pin = ""
+        self._pin_tries = 0
         self._at = at
         self._menu = ""
         self._tries = 0
@@ -54,13 +60,21 @@ class Trial:
     def step(self, key: str = "") -> Iterator[Heard | Queued]:
         """What happens after the key."""
         plan = self._plan
-        if self._menu:
+        if self._pin:
+            self.led = self._pin_typed(self._pin, key)
+            self._pin = ""
+        elif self._menu:
             if not key:
                 self._menu_s += plan.city.menu[self._menu].wait_s
             self.led = menu.answer(plan, self._menu, self._tries, key, self._at)
         self.led = menu.bounded(plan, self.led, self._asked, self._menu_s, self._at)
         target = self.led.target
         self._language = target.language or self._language
+        if target.pin is not None:
+            self._pin = target.pin
+            yield Heard(self._spoken(pins.question(plan, target, self._pin_tries)), asks=True, pin=True)
+            self._pin_tries += 1
+            return
         if target.queue is not None:
             if target.say:
                 yield Heard(self._spoken(target.say), asks=False)
@@ -79,3 +93,12 @@ class Trial:
 
     def _spoken(self, prompts: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(self._plan.spoken(prompt, self._language) for prompt in prompts)
+
+    def _pin_typed(self, register: str, digits: str) -> Led:
+        plan, at = self._plan, self._at
+        if entry := self._registers.entry(self._registers.pin(register, digits)):
+            self.person = entry
+            return pins.right(plan, register, at)
+        if digits and self._pin_tries < plan.city.pin[register].tries:
+            return Led(Target(pin=register), "wrong PIN")
+        return pins.without(plan, register, "wrong PIN" if digits else "no PIN", at)

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from ivr.adapters.agi import Channels, beat, commands
 from ivr.adapters.agi import channels as module
 from ivr.adapters.ami import Ami
-from ivr.core.actions import Ask, CancelRing, HangUp, PlayMusic, RenewLease, RingAgent, Say
+from ivr.core.actions import Ask, AskPin, CancelRing, HangUp, PlayMusic, RenewLease, RingAgent, Say
 from ivr.core.errors import PromptError
 from ivr.core.events import (
     AgentAnswered,
@@ -70,6 +70,7 @@ class Stage:
             self.ami,
             prompt_path=lambda name: f"hotline/{name}",
             prompt_s=lambda _: 0.01,
+            whose_pin=lambda register, digits: "7" if (register, digits) == ("deputy", "246810") else "",
             recordings=recordings,
             emit=self._emit,
             clock=lambda: AT,
@@ -152,6 +153,29 @@ async def test_ask(stage: Stage, answer: str, key: str) -> None:
     await stage.emitted(StepEnded)
     assert stage.events == [StepEnded(AT, CALL, STEP, key)]
     assert stage.channels.pending == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "typed", "entry"),
+    [("OK/246810", 6, "7"), ("TIMEOUT/246810", 6, "7"), ("OK/246811", 6, ""), ("TIMEOUT/", 0, ""), ("OK/", 0, "")],
+)
+async def test_a_pin_stays_here_and_only_whose_it_is_is_told(stage: Stage, answer: str, typed: int, entry: str) -> None:
+    await stage.channels.perform(AskPin(CALL, STEP, ("deputy_pin",), 5, "deputy"))
+    read, result = stage.agi()
+    assert read["Command"] == 'EXEC Read "IVR_KEY,hotline/deputy_pin,8,,1,5.000"'
+    assert result["Command"] == 'GET FULL VARIABLE "${READSTATUS}/${IVR_KEY}"'
+    for digit in answer.partition("/")[2]:
+        stage.say("DTMFEnd", Digit=digit, Direction="Received")
+    stage.end("200 result=0", command=0)
+    stage.end(f"200 result=1 ({answer})")
+    await stage.emitted(StepEnded)
+    assert stage.events == [StepEnded(AT, CALL, STEP, typed=typed, entry=entry)]
+    stage.events.clear()
+    await stage.channels.perform(Ask(CALL, STEP, ("rating",), 6))
+    stage.end("200 result=0", command=2)
+    stage.end("200 result=1 (TIMEOUT/)", command=3)
+    await stage.emitted(StepEnded)
+    assert stage.events == [StepEnded(AT, CALL, STEP)], "a digit of the PIN answers no other question"
 
 
 async def test_a_key_before_the_first_question_answers_it(stage: Stage) -> None:

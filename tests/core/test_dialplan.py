@@ -55,7 +55,7 @@ def _refused(change: Any) -> str:
         ),
         (
             lambda c, q: c["default"].update(queue="general"),
-            "city.toml: default: must lead to exactly one of menu, queue, repeat, stay, transfer.",
+            "city.toml: default: must lead to exactly one of menu, queue, pin, repeat, stay, transfer.",
         ),
         (
             lambda c, q: c.update(caller=[{"name": "x", "numbers": ["110", "0086 110"], "queue": "general"}]),
@@ -63,7 +63,7 @@ def _refused(change: Any) -> str:
         ),
         (
             lambda c, q: c["known"].update(mayors={"queue": "general"}),
-            "city.toml: known.mayors.[key]: Input should be 'deputy' or 'elderly'.",
+            "city.toml: known.mayors.[key]: String should match pattern '^(deputy|elderly)$'.",
         ),
         (
             lambda c, q: c["default"].update(hours="office", closed={"queue": "general"}),
@@ -82,8 +82,8 @@ def _refused(change: Any) -> str:
             "city.toml: menu.main.key.2.closed: there is no queue 'night' in queues.toml.",
         ),
         (
-            lambda c, q: c["number"]["12346"].update(hours="office", closed={"queue": "general", "say": ["shut"]}),
-            "city.toml: number.12346.closed.say: there is no prompt 'shut' in prompts/.",
+            lambda c, q: c["number"]["12345"].update(hours="office", closed={"queue": "general", "say": ["shut"]}),
+            "city.toml: number.12345.closed.say: there is no prompt 'shut' in prompts/.",
         ),
         (
             lambda c, q: c["default"].update(hours="office", closed={"repeat": True}),

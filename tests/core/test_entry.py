@@ -80,7 +80,7 @@ def test_the_first_register_of_the_city_counts() -> None:
     first = {"elderly": CITY["known"]["elderly"], **CITY["known"]}
     plan = _plan(lambda c, q, h: c.update(known=first))
     assert _call(plan, "13907330001", "12345")[0].calls["1"].known_as == "elderly"
-    unused = _plan(lambda c, q, h: c.pop("known"))
+    unused = _plan(lambda c, q, h: (c.pop("known"), c.pop("pin"), c["number"].pop("12346")))
     assert _call(unused, "13907330001", "12345")[0].calls["1"].known_as == ""
 
 
@@ -120,7 +120,7 @@ _NUMBERS = st.one_of(
 def test_any_calling_and_any_dialled_number_leads_to_a_queue_or_a_menu(ani: str, dnis: str, at: float) -> None:
     person = PLAN.recognise(REGISTERS.calling(ani))
     target = PLAN.entry(ani, dnis, at, person.register if person else "").target
-    assert target.queue in PLAN.queues.queue or target.menu in PLAN.city.menu
+    assert target.queue in PLAN.queues.queue or target.menu in PLAN.city.menu or target.pin in PLAN.city.pin
     trial = Trial(PLAN, ani, dnis, at, REGISTERS)
     ends = [event for _ in range(4) for event in trial.step() if isinstance(event, Queued)]
     assert ends and ends[0].queue in PLAN.queues.queue

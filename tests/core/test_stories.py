@@ -116,7 +116,7 @@ def test_switching_off_ends_every_call_once() -> None:
 
 def test_who_waited_in_a_queue_that_is_gone_waits_in_the_default_one() -> None:
     world = World(Random(1))
-    call_id = world.arrive(dnis="12346")
+    call_id = world.arrive("13907330001", dnis="12346")
     assert world.floor.calls[call_id].queue == "deputies"
     city = world.plan.city.model_copy(
         update={"number": {}, "caller": (), "default": world.plan.city.menu["main"].no_input}

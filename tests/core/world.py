@@ -212,6 +212,10 @@ class World:
             case do.Ask():
                 key = self.dice.choice(["", "2", "1", "7", "5", "*"])
                 self.tell(ev.StepEnded(self.now, call_id, order.step, key, failed=self.dice.random() < 0.05))
+            case do.AskPin():
+                digits = self.dice.choice(["", "246810", "111111", "#", "12345678"])
+                whose = self.floor.registers.pin(order.register, digits)
+                self.tell(ev.StepEnded(self.now, call_id, order.step, typed=len(digits), entry=whose))
             case do.Say():
                 self.tell(ev.StepEnded(self.now, call_id, order.step))
             case do.RingAgent():

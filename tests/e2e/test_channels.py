@@ -61,6 +61,7 @@ class Controller:
         self.channels = Channels(
             self.ami,
             prompt_path=lambda name: f"hotline/{name}",
+            whose_pin=lambda register, digits: "",
             prompt_s=lambda _: 20.0,
             recordings=up.config.recordings,
             emit=self.inbox.put_nowait,

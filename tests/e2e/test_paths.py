@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("unpacked")]
 
 async def test_deputies_are_known_by_their_number_and_by_the_number_they_dial(tmp_path: Path) -> None:
     register = tmp_path / "deputies.csv"
-    register.write_text("姓名,层级,电话\n张三,市级,139 0733 0001\n", "gbk")
+    register.write_text("姓名,层级,电话,密码\n张三,市级,139 0733 0001,246810\n", "gbk")
     async with hotline(tmp_path) as up, up.signed_in("banzhang") as supervisor:
         await up.take_register("deputies", register)
         async with (
@@ -26,6 +26,7 @@ async def test_deputies_are_known_by_their_number_and_by_the_number_they_dial(tm
         ):
             for caller in (listed, dialled, silent):
                 await caller.answered()
+            dialled.press("246810#")
             await silent.rtp.heard_for(11)
             for caller in (listed, dialled, silent):
                 await caller.hang_up()
@@ -39,8 +40,12 @@ async def test_deputies_are_known_by_their_number_and_by_the_number_they_dial(tm
             assert routes == [
                 ("12345", "", "general", "", "", "abandoned"),
                 ("12345", "+8613907330001", "deputies", "deputy", "张三", "abandoned"),
-                ("12346", "13800138000", "deputies", "deputy", "", "abandoned"),
+                ("12346", "13800138000", "deputies", "deputy", "张三", "abandoned"),
             ]
+            assert "246810" not in up.log
+            story = await supervisor.get(f"/api/calls/{next(c['call_id'] for c in calls if c['dnis'] == '12346')}")
+            typed = next(entry["fields"] for entry in story["timeline"] if entry["kind"] == "StepEnded")
+            assert (typed["key"], typed["typed"]) == ("", 6) and "246810" not in str(story)
 
 
 async def test_an_agent_who_does_not_answer_is_set_aside_and_the_caller_is_served_next(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ class Telephones(World):
 
     def __init__(self, plan: Plan, profiles: Sequence[Profile], now: float, registers: Registers = NOBODY) -> None:
         self.controlled = True
-        self.playing: dict[str, tuple[do.Ask | do.Say, float]] = {}
+        self.playing: dict[str, tuple[do.Ask | do.AskPin | do.Say, float]] = {}
         """What is being played to whom, and when it ends by itself."""
         self.heard_whole: dict[str, set[str]] = defaultdict(set)
         """Prompts that were played to their end, by call."""
@@ -100,8 +100,8 @@ class Telephones(World):
 
     def _begin(self, call_id: str, line: Line, order: do.Action) -> None:
         match order:
-            case do.Ask() | do.Say():
-                wait_s = order.wait_s if isinstance(order, do.Ask) else 0
+            case do.Ask() | do.AskPin() | do.Say():
+                wait_s = 0 if isinstance(order, do.Say) else order.wait_s
                 seconds = sum(self.plan.durations[name] for name in order.prompts)
                 self.playing[call_id] = order, self.now + seconds + wait_s
                 self.heard[call_id] += order.prompts

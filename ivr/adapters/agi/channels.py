@@ -19,7 +19,7 @@ from ivr.adapters.agi import commands
 from ivr.adapters.agi.survey import find_calls, find_phones
 from ivr.adapters.ami import Ami, Message
 from ivr.adapters.ami_events import AgentLegBegan, CommandEnded, EndpointSeen, KeyPressed, LeftAgi, Sign, translate
-from ivr.core.actions import Ask, CancelRing, DialOutside, HangUp, PlayMusic, RenewLease, RingAgent, Say
+from ivr.core.actions import Ask, AskPin, CancelRing, DialOutside, HangUp, PlayMusic, RenewLease, RingAgent, Say
 from ivr.core.errors import ActionRefused, ActionTimeout, HotlineError, LinkLost
 from ivr.core.events import (
     AgentAnswered,
@@ -38,11 +38,12 @@ from ivr.core.events import (
     StepEnded,
 )
 from ivr.core.recordings import recording_base
+from ivr.core.registers import PIN_DIGITS
 
 log = structlog.get_logger(__name__)
 
-ChannelAction = Ask | Say | PlayMusic | RingAgent | CancelRing | DialOutside | RenewLease | HangUp
-Told = Ask | Say | RingAgent | DialOutside
+ChannelAction = Ask | AskPin | Say | PlayMusic | RingAgent | CancelRing | DialOutside | RenewLease | HangUp
+Told = Ask | AskPin | Say | RingAgent | DialOutside
 """Actions for the end of which the core waits."""
 
 _SLACK_S = 10.0
@@ -97,7 +98,8 @@ class Channels:
     what there is after a new link. All run on one event loop.
 
     `prompt_path` gives Asterisk's name of a prompt (no ending; absolute, or relative to its sounds folder), `prompt_s`
-    its length in seconds; `recordings` is the folder of the recordings; `clock` tells seconds since the epoch.
+    its length in seconds; `whose_pin` the id of a register's entry by register and PIN, or ""; `recordings` is the
+    folder of the recordings; `clock` tells seconds since the epoch.
     """
 
     def __init__(
@@ -106,6 +108,7 @@ class Channels:
         *,
         prompt_path: Callable[[str], str],
         prompt_s: Callable[[str], float],
+        whose_pin: Callable[[str, str], str],
         recordings: Path,
         emit: Callable[[Event], None],
         clock: Callable[[], float],
@@ -115,6 +118,7 @@ class Channels:
         self._outside = outside or commands.Outside()
         self._prompt_path = prompt_path
         self._prompt_s = prompt_s
+        self._whose_pin = whose_pin
         self._recordings = recordings
         self._emit = emit
         self._clock = clock
@@ -146,7 +150,7 @@ class Channels:
             log.debug("agi.no_such_call", call_id=action.call_id, action=type(action).__name__)
             return
         early = ""
-        if isinstance(action, Ask | Say | PlayMusic | RingAgent) and not call.ordered:
+        if isinstance(action, Ask | AskPin | Say | PlayMusic | RingAgent) and not call.ordered:
             call.ordered, early = True, self._early.pop(action.call_id, "")
         try:
             match action:
@@ -156,6 +160,10 @@ class Channels:
                     call.pressed = ""
                     line = commands.ask(map(self._prompt_path, action.prompts), action.wait_s)
                     takes_s = self._length_s(action.prompts) + action.wait_s
+                    await self._command(call, action, takes_s, line, commands.ANSWER)
+                case AskPin():
+                    line = commands.ask_pin(map(self._prompt_path, action.prompts), action.wait_s)
+                    takes_s = self._length_s(action.prompts) + action.wait_s * PIN_DIGITS
                     await self._command(call, action, takes_s, line, commands.ANSWER)
                 case Say():
                     line = commands.play(map(self._prompt_path, action.prompts))
@@ -338,6 +346,9 @@ class Channels:
             self._tell(StepEnded(end.at, end.call_id, action.step))
         elif (key := commands.key(end.detail)) is None:
             self._failed(call, action)
+        elif isinstance(action, AskPin):
+            whose = self._whose_pin(action.register, key)
+            self._tell(StepEnded(end.at, end.call_id, action.step, typed=len(key), entry=whose))
         else:
             self._tell(StepEnded(end.at, end.call_id, action.step, key or call.pressed))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ivr.core.actions import DialOutside, RingAgent
 from ivr.core.errors import PromptError
+from ivr.core.registers import PIN_DIGITS
 
 MUSIC = "SET MUSIC ON"
 _MEANINGFUL = frozenset('&,^|()${}"\\\r\n\0')
@@ -23,6 +24,11 @@ def ask(paths: Iterable[str], wait_s: float) -> str:
     `GET DATA` would do it in one command, but plays a single file only. `t()`: no key ends the input, so "#" is a key.
     """
     return f'EXEC Read "IVR_KEY,{_list(paths)},1,t(),1,{max(wait_s, 0.1):.3f}"'
+
+
+def ask_pin(paths: Iterable[str], wait_s: float) -> str:
+    """Play sound files one after another and take digits up to "#", at any time; then `ANSWER`."""
+    return f'EXEC Read "IVR_KEY,{_list(paths)},{PIN_DIGITS},,1,{wait_s:.3f}"'
 
 
 ANSWER = 'GET FULL VARIABLE "${READSTATUS}/${IVR_KEY}"'
