@@ -90,6 +90,10 @@ def press(n: int, key: str, times: int) -> Move:
     return move
 
 
+def type_pin(n: int, digits: str) -> Move:
+    return lambda world: world.type_pin(world.nth(n) or "", digits) and None
+
+
 def hang_up(n: int) -> Move:
     return lambda world: world.hang_up(world.nth(n) or "")
 
@@ -151,6 +155,7 @@ KEYS = st.sampled_from("0123456789*#")
 WAITS = st.sampled_from([0.0, 0.1, 1.0, 2.0, 5.0, 9.0, 31.0]).map(lambda s: lambda world: world.pass_time(s))
 ARRIVALS = st.builds(arrive, NUMBERS, DIALLED)
 PRESSES = st.builds(press, st.integers(0, 9), KEYS, st.integers(1, 3))
+PINS = st.builds(type_pin, st.integers(0, 9), st.sampled_from(["246810", "111111", "", "#", "1" * 40]))
 HANG_UPS = st.builds(hang_up, st.integers(0, 9))
 AGENTS = st.builds(
     agent,
@@ -184,7 +189,7 @@ def _balance(world: Watched) -> None:
 @settings(max_examples=150, deadline=None)
 @given(
     first=ARRIVALS,
-    happened=moves(PRESSES, PRESSES, PRESSES, AGENTS, ARRIVALS, OUTSIDE),
+    happened=moves(PRESSES, PRESSES, PRESSES, AGENTS, ARRIVALS, OUTSIDE, PINS),
     start=MOMENTS,
     plan=st.sampled_from(PLANS),
 )
@@ -209,7 +214,8 @@ def test_no_key_sequence_strands_a_caller(first: Move, happened: list[Move], sta
 
 @settings(max_examples=150, deadline=None)
 @given(
-    happened=moves(ARRIVALS, PRESSES, HANG_UPS, AGENTS, AGENTS, OUTSIDE, RESTARTS, CLOCKS), plan=st.sampled_from(PLANS)
+    happened=moves(ARRIVALS, PRESSES, HANG_UPS, AGENTS, AGENTS, OUTSIDE, PINS, RESTARTS, CLOCKS),
+    plan=st.sampled_from(PLANS),
 )
 def test_the_books_balance_whatever_happens(happened: list[Move], plan: Plan) -> None:
     world = Watched(plan, PROFILES, 1_790_000_000.0, REGISTERS)
@@ -219,7 +225,7 @@ def test_the_books_balance_whatever_happens(happened: list[Move], plan: Plan) ->
 
 
 @settings(max_examples=150, deadline=None)
-@given(happened=moves(ARRIVALS, PRESSES, HANG_UPS, AGENTS, AGENTS, OUTSIDE, CLOCKS), plan=st.sampled_from(PLANS))
+@given(happened=moves(ARRIVALS, PRESSES, HANG_UPS, AGENTS, AGENTS, OUTSIDE, PINS, CLOCKS), plan=st.sampled_from(PLANS))
 def test_a_clock_that_jumps_loses_nobody(happened: list[Move], plan: Plan) -> None:
     world = Watched(plan, PROFILES, 1_790_000_000.0, REGISTERS)
     for move in happened:

@@ -156,10 +156,16 @@ def _agent(stage: Stage, agent_id: str, status: str, queues: str) -> None:
 
 @sentence("名册: <名册> <号码> <姓名>")
 def _registered(stage: Stage, name: str, number: str, person: str) -> None:
+    _registered_with_pin(stage, name, number, person, "")
+
+
+@sentence("名册: <名册> <号码> <姓名> 密码 <密码>")
+def _registered_with_pin(stage: Stage, name: str, number: str, person: str, pin: str) -> None:
     _must_begin(stage)
     _one_of(name, NAMES.values())
     register = next(key for key, value in NAMES.items() if value == name)
-    stage.entries.append(Entry(number, register, person, "", SEAL.number(national(number))))
+    pin_hash = SEAL.pin(register, pin) if pin else ""
+    stage.entries.append(Entry(number, register, person, "", SEAL.number(national(number)), pin_hash))
 
 
 def _must_begin(stage: Stage) -> None:
@@ -189,6 +195,12 @@ def _arrive(stage: Stage, caller: str, ani: str, dnis: str) -> None:
 @sentence("按键: <键>", of_caller=True)
 def _press(stage: Stage, caller: str, key: str) -> None:
     stage.world.key(stage.on_the_line(caller), key)
+
+
+@sentence("输入密码: <密码>", of_caller=True)
+def _type_pin(stage: Stage, caller: str, digits: str) -> None:
+    if not stage.world.type_pin(stage.on_the_line(caller), digits):
+        raise Unmet("现在没有问密码")
 
 
 @sentence("挂机", of_caller=True)

@@ -159,6 +159,16 @@ class Telephones(World):
                 end -= self.plan.durations[name]
             self.tell(ev.StepEnded(self.now, call_id, order.step, key))
 
+    def type_pin(self, call_id: str, digits: str) -> bool:
+        """Digits and "#". False when no PIN is asked for."""
+        order, _ = self.playing.get(call_id, (None, 0.0))
+        if not isinstance(order, do.AskPin):
+            return False
+        del self.playing[call_id]
+        whose = self.floor.registers.pin(order.register, digits)
+        self.tell(ev.StepEnded(self.now, call_id, order.step, typed=len(digits), entry=whose))
+        return True
+
     def ringing(self, agent_id: str) -> str | None:
         """The call that rings this agent's telephone."""
         return next((c for c, line in self.lines.items() if line.doing == "ringing" and _phone(line) == agent_id), None)
