@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import fcntl
 import gc
 import logging
@@ -32,6 +33,7 @@ from ivr.adapters.web.schemas import CheckView, PhoneSettings
 from ivr.adapters.web.server import WebServer
 from ivr.archive import DATABASE, Archive
 from ivr.config import Config
+from ivr.core import callbacks
 from ivr.core.actions import Action, CloseRecording, WriteNote
 from ivr.core.agents import Agent, Profile
 from ivr.core.books import Books
@@ -88,7 +90,14 @@ class Hotline:
         desk = config.desk
         plan = plans.load(root, config.city.language)
         profiles = [Profile(a.id, a.name, frozenset(a.skills)) for a in config.agent]
-        rules = Rules(desk.ring_s, desk.wrap_up_s, desk.rating_s, config.outside.ring_s, config.asterisk.lease_s)
+        rules = Rules(
+            desk.ring_s,
+            desk.wrap_up_s,
+            desk.rating_s,
+            config.outside.ring_s,
+            config.asterisk.lease_s,
+            callback=_dialling(config),
+        )
         self.floor = Floor(plan, profiles, rules)
         self.switchboard = Switchboard(self.floor, store, self._perform, self._publish, time.time)
         self.ami = Ami(
@@ -136,7 +145,8 @@ class Hotline:
         await self.load_registers()
         events = [event for _, event in await self.store.unfinished()]
         agents = [row.agent for row in (await self.store.agents()).values()]
-        self.floor.restore(events, agents, time.time())
+        tasks = await self.store.callbacks(set(callbacks.State) - callbacks.ENDED)
+        self.floor.restore(events, agents, time.time(), tasks)
 
     # --- what the switchboard and the web ask for ---
 
@@ -303,6 +313,20 @@ class Hotline:
         except HotlineError as error:
             say(str(error))
         self.web.publish()
+
+
+def _dialling(config: Config) -> callbacks.Dialling:
+    rules = config.callback
+    return callbacks.Dialling(
+        bool(config.outside.trunk),
+        datetime.time.fromisoformat(rules.opens),
+        datetime.time.fromisoformat(rules.closes),
+        rules.missed == "automatic",
+        rules.missed_after_s,
+        rules.tries,
+        rules.pause_s,
+        rules.ring_s,
+    )
 
 
 def _check(name: str, ok: bool, sentence: str, *, needed: bool = True) -> CheckView:

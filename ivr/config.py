@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -14,6 +14,7 @@ from ivr.core.errors import ConfigError, sentences
 from ivr.core.skills import Skill
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+_CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
 
 
@@ -116,6 +117,24 @@ class QueueLog(_Section):
     numbers: bool = False
 
 
+class Callback(_Section):
+    """When, how often and whom the hotline calls back; through `[outside]`."""
+
+    opens: Annotated[str, Field(pattern=_CLOCK)] = "08:00"
+    closes: Annotated[str, Field(pattern=_CLOCK)] = "21:00"
+    missed: Literal["automatic", "by_hand"] = "automatic"
+    missed_after_s: Annotated[float, Field(ge=0, le=86400)] = 1800
+    tries: Annotated[int, Field(ge=1, le=10)] = 3
+    pause_s: Annotated[float, Field(ge=30, le=86400)] = 600
+    ring_s: Annotated[int, Field(ge=5, le=120)] = 40
+
+    @model_validator(mode="after")
+    def _order(self) -> Callback:
+        if self.opens >= self.closes:
+            raise ValueError("opens must be before closes")
+        return self
+
+
 class Log(_Section):
     level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
 
@@ -161,6 +180,7 @@ class Config(BaseSettings):
     books: Books = Books()
     outside: Outside = Outside()
     queue_log: QueueLog = QueueLog()
+    callback: Callback = Callback()
     log: Log = Log()
     trunk: list[Trunk] = []
     agent: list[Agent] = []

@@ -12,6 +12,7 @@ import structlog
 
 from ivr.core.actions import Action
 from ivr.core.agents import Agent
+from ivr.core.callbacks import Callback
 from ivr.core.calls import Call
 from ivr.core.dialplan import Plan
 from ivr.core.errors import HotlineError
@@ -29,7 +30,9 @@ BATCH = 256
 class Journal(Protocol):
     """What the switchboard needs of the store."""
 
-    async def append(self, events: Sequence[Event], calls: Sequence[Call], agents: Sequence[Agent]) -> None:
+    async def append(
+        self, events: Sequence[Event], calls: Sequence[Call], agents: Sequence[Agent], tasks: Sequence[Callback]
+    ) -> None:
         """Durable when it returns; raises StoreError."""
 
 
@@ -137,13 +140,14 @@ class Switchboard:
         floor = self.floor
         calls, floor.changed_calls = floor.changed_calls, set()
         agents, floor.changed_agents = floor.changed_agents, set()
-        if events or calls or agents or self._unwritten:
-            await self._write(events, calls, agents)
+        tasks, floor.changed_callbacks = floor.changed_callbacks, set()
+        if events or calls or agents or tasks or self._unwritten:
+            await self._write(events, calls, agents, tasks)
             self._publish(calls, agents)
         for action in actions:
             self._dispatch(action)
 
-    async def _write(self, events: list[Event], calls: set[str], agents: set[str]) -> None:
+    async def _write(self, events: list[Event], calls: set[str], agents: set[str], tasks: set[str]) -> None:
         floor = self.floor
         self._unwritten += events
         try:
@@ -151,6 +155,7 @@ class Switchboard:
                 self._unwritten,
                 [floor.calls[c] for c in calls if c in floor.calls],
                 [floor.agents[a] for a in agents],
+                [floor.callbacks[t] for t in tasks if t in floor.callbacks],
             )
         except HotlineError as error:
             if not self.problem:
@@ -159,6 +164,7 @@ class Switchboard:
             # The projections go with the next batch as well.
             floor.changed_calls |= calls
             floor.changed_agents |= agents
+            floor.changed_callbacks |= tasks
         else:
             self._unwritten = []
             self.problem = ""

@@ -9,6 +9,7 @@ from ivr.core import actions as do
 from ivr.core import events as ev
 from ivr.core.actions import Action
 from ivr.core.agents import Agent
+from ivr.core.callbacks import Callback
 from ivr.core.calls import Call
 from ivr.core.errors import StoreError
 from ivr.core.events import Event
@@ -24,7 +25,9 @@ class FailingJournal:
         self.rows: list[Event] = []
         self.broken = False
 
-    async def append(self, events: Sequence[Event], calls: Sequence[Call], agents: Sequence[Agent]) -> None:
+    async def append(
+        self, events: Sequence[Event], calls: Sequence[Call], agents: Sequence[Agent], tasks: Sequence[Callback]
+    ) -> None:
         await asyncio.sleep(0)
         if self.broken:
             raise StoreError("hotline.db: the disk is full.")
@@ -100,6 +103,7 @@ async def test_calls_go_on_while_the_journal_cannot_be_written_and_nothing_is_lo
             ev.StepStarted,
             ev.CallerHungUp,
             ev.CallEnded,
+            ev.CallbackImpossible,
         ]
         assert desk.board.problem == ""
 

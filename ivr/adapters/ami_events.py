@@ -19,6 +19,7 @@ from ivr.core.events import (
     CallerHungUp,
     CallFellBack,
     CallFound,
+    CitizenNotReached,
     Event,
     LegAnswered,
     LegEnded,
@@ -119,12 +120,16 @@ _DEVICE_STATES = {
 
 _DOING = {
     "hotline": "idle",
+    "callback": "idle",
     "ring": "ringing",
     "answered": "ringing",
     "outside": "dialling",
     "fallback": "fallback",
 }
 """Context of the citizen's channel (dialplans/extensions.conf) → CallFound.doing, as long as nobody talks."""
+
+_NOT_ANSWERED = frozenset({"0", "1", "2", "3", "5"})
+"""ChannelState of a channel that we began: down … dialling, ringing. One that came in is 4 (ring) or 6 (up)."""
 
 _CONNECTED = {"ringing": "talking", "dialling": "outside"}
 """The same in a bridge."""
@@ -145,6 +150,8 @@ def found(message: Headers, at: float) -> CallFound | AgentLegBegan | None:
     call_id = message.get("Linkedid", "")
     if not _is_citizen(message):
         return AgentLegBegan(at, call_id, message.get("Channel", "")) if call_id else None
+    if message.get("ChannelState", "") in _NOT_ANSWERED:
+        return CallFound(at, call_id, message.get("Channel", ""), "calling")
     doing = _DOING.get(message.get("Context", ""))
     if doing is None:
         return None
@@ -247,6 +254,17 @@ def _reason(message: Headers) -> str:
     return _REASONS.get(message.get("Status", ""), "unreachable")
 
 
+_NOT_REACHED = {"1": "rejected", "3": "no_answer", "5": "busy"}
+"""Reason of an OriginateResponse (AST_CONTROL_HANGUP, _RINGING, _BUSY) → CitizenNotReached.reason."""
+
+
+def _originated(message: Headers, at: float) -> CitizenNotReached | None:
+    if message.get("Response", "") != "Failure" or not message.get("ActionID", ""):
+        return None
+    # The id of the action is the call's: a channel that was never made has none.
+    return CitizenNotReached(at, message["ActionID"], _NOT_REACHED.get(message.get("Reason", ""), "unreachable"))
+
+
 _TABLE: dict[str, Callable[[Headers, float], Event | Sign | None]] = {
     "AsyncAGIStart": _arrived,
     "AsyncAGIExec": _command_ended,
@@ -257,4 +275,5 @@ _TABLE: dict[str, Callable[[Headers, float], Event | Sign | None]] = {
     "Hangup": _hung_up,
     "DeviceStateChange": _device_state,
     "UserEvent": _told_by_dialplan,
+    "OriginateResponse": _originated,
 }

@@ -105,6 +105,16 @@ class HangUp:
 
 
 @dataclass(frozen=True, slots=True)
+class DialCitizen:
+    """Call a citizen; the call gets this `call_id`. Ends as `CallArrived`, `CitizenNotReached` or `CallerHungUp`."""
+
+    call_id: str
+    task_id: str
+    number: str
+    ring_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class CloseRecording:
     """The conversation is over: see that both legs' files are whole. Ends as `RecordingFinished`."""
 
@@ -120,6 +130,7 @@ class WriteNote:
 
 
 Action = (
-    Ask | AskPin | Say | PlayMusic | RingAgent | CancelRing | DialOutside | RenewLease | HangUp | CloseRecording
+    Ask | AskPin | Say | PlayMusic | RingAgent | CancelRing | DialOutside | DialCitizen | RenewLease | HangUp
+    | CloseRecording
     | WriteNote
 )  # fmt: skip

@@ -6,6 +6,9 @@
       │         │            │           │           │
       └─────────┴────────────┴───────────┴───────────┴──► fallback (the static queue) ──► ended
 
+    dialling (we call a citizen back) ──► ringing, or waiting when the reserved agent went away
+    waiting ──the caller asks to be called back──► farewell ──► ended
+
 A call that ends has exactly one `Outcome`, set by `outcome_of` from how far it came, never by the place in the code
 that noticed the end.
 """
@@ -32,6 +35,8 @@ class Stage(StrEnum):
     OUTSIDE = "outside"
     """An outside number is called for the citizen, or talks with them."""
     RATING = "rating"
+    DIALLING = "dialling"
+    FAREWELL = "farewell"
     FALLBACK = "fallback"
     ENDED = "ended"
 
@@ -51,6 +56,14 @@ class Outcome(StrEnum):
     """The static queue took the call while no controller was there."""
     SHUT_DOWN = "shut_down"
     """The hotline was switched off while the citizen waited."""
+    CALLBACK_ASKED = "callback_asked"
+    """The citizen asked in the line to be called back."""
+    NOT_REACHED = "not_reached"
+    """We called back, and the citizen did not answer."""
+
+
+REACHED_NOBODY = frozenset({Outcome.ABANDONED, Outcome.LEFT_IN_MENU, Outcome.FELL_BACK, Outcome.SHUT_DOWN})
+"""Outcomes after which the citizen is called back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +131,8 @@ class Call:
     """What the citizen has chosen, "" for the usual one."""
     queue: str = ""
     queued_at: float | None = None
+    place_at: float | None = None
+    """The place in the line: when the citizen joined it, in this call or in one whose place was kept for them."""
     queued_why: str = ""
     mark: str = ""
     pin_tries: int = 0
@@ -147,6 +162,10 @@ class Call:
     ended_at: float | None = None
     outcome: Outcome | None = None
     note_written: bool = False
+    task_id: str = ""
+    """The callback that this call, which we made, is a try of; "" for a call that came in."""
+    dial_reason: str = ""
+    """Why the citizen was not reached, see `CitizenNotReached`."""
     shutting_down: bool = False
 
     @property
@@ -194,15 +213,28 @@ def outcome_of(call: Call) -> Outcome:
         return Outcome.PASSED_ON
     if call.stage is Stage.FALLBACK:
         return Outcome.FELL_BACK
+    if call.stage is Stage.DIALLING:
+        return Outcome.NOT_REACHED
+    if call.stage is Stage.FAREWELL:
+        return Outcome.CALLBACK_ASKED
     if call.shutting_down:
         return Outcome.SHUT_DOWN
     return Outcome.LEFT_IN_MENU if call.queued_at is None else Outcome.ABANDONED
 
 
-def begin(event: ev.CallArrived | ev.CallFound | ev.CallFellBack) -> Call:
+BEGINS = (ev.CallArrived, ev.CallFound, ev.CallFellBack, ev.CallbackTried)
+
+
+def begin(event: ev.CallArrived | ev.CallFound | ev.CallFellBack | ev.CallbackTried) -> Call:
     """A call that was not known before. One that fell back before it was announced is booked without its numbers."""
     if isinstance(event, ev.CallFellBack):
         return Call(event.call_id, "", "", "", 8000, event.at, stage=Stage.FALLBACK)
+    if isinstance(event, ev.CallbackTried):
+        return Call(
+            event.call_id, "", event.ani, "", 8000, event.at, stage=Stage.DIALLING, queue=event.queue, mark=event.mark,
+            queued_why="called back", place_at=event.place_at, task_id=event.task_id,
+            priority=event.priority, emergency=event.emergency,
+        )  # fmt: skip
     rate = event.rate if isinstance(event, ev.CallArrived) else 8000
     call = Call(event.call_id, event.channel, event.ani, event.dnis, rate, event.at)
     return _found(call, event) if isinstance(event, ev.CallFound) else call
@@ -217,6 +249,12 @@ def evolve(call: Call, event: Event) -> Call:
     if call.stage is Stage.ENDED:
         return call
     match event:
+        case ev.CallArrived() if call.stage is Stage.DIALLING:
+            return _picked_up(call, event.at, event.channel, event.rate)
+        case ev.CitizenNotReached() if call.stage is Stage.DIALLING:
+            return replace(call, dial_reason=event.reason)
+        case ev.CallbackOpened() if event.reason == "asked":
+            return replace(call, stage=Stage.FAREWELL)
         case ev.StepStarted():
             return _step_started(call, event)
         case ev.StepEnded() if event.step == call.step:
@@ -233,11 +271,13 @@ def evolve(call: Call, event: Event) -> Call:
             return replace(call, language=event.language)
         case ev.CallQueued():
             first = call.queued_at if call.queued_at is not None else event.at
+            place = next(at for at in (event.place_at, call.place_at, first) if at is not None)
             return replace(
                 call,
                 stage=Stage.WAITING,
                 queue=event.queue,
                 queued_at=first,
+                place_at=place,
                 queued_why=event.why,
                 mark=event.mark or call.mark,
                 priority=event.priority,
@@ -247,13 +287,14 @@ def evolve(call: Call, event: Event) -> Call:
             )
         case ev.CallOffered():
             ring = Ring(event.ring_id, event.agent_id, event.at, event.why)
-            return replace(call, stage=Stage.RINGING, rings=(*call.rings, ring))
+            stage = Stage.DIALLING if call.stage is Stage.DIALLING else Stage.RINGING
+            return replace(call, stage=stage, rings=(*call.rings, ring))
         case ev.AgentAnswered() if call.ring and call.ring.ring_id == event.ring_id:
             call = _ring(call, event.ring_id, answered_at=event.at, agent_rate=event.agent_rate)
             return replace(call, stage=Stage.TALKING)
         case ev.RingEnded() if call.ring and call.ring.ring_id == event.ring_id:
             call = _ring(call, event.ring_id, ended_at=event.at, reason=event.reason)
-            return replace(call, stage=Stage.WAITING)
+            return call if call.stage is Stage.DIALLING else replace(call, stage=Stage.WAITING)
         case ev.AgentHungUp() if call.ring and call.ring.ring_id == event.ring_id:
             call = _ring(call, event.ring_id, ended_at=event.at, reason="agent_hung_up")
             return replace(call, stage=Stage.RATING)
@@ -281,7 +322,14 @@ def evolve(call: Call, event: Event) -> Call:
     return call
 
 
+def _picked_up(call: Call, at: float, channel: str, rate: int) -> Call:
+    stage = Stage.RINGING if call.ring else Stage.WAITING
+    return replace(call, stage=stage, channel=channel, rate=rate, queued_at=at)
+
+
 def _found(call: Call, event: ev.CallFound) -> Call:
+    if call.stage is Stage.DIALLING and event.doing == "idle":
+        return _picked_up(call, event.at, event.channel, call.rate)
     # A conversation that the journal knows nothing of is out of our hands, like one in the static queue.
     unknown = (event.doing in ("ringing", "talking") and call.ring is None) or (
         event.doing in ("dialling", "outside") and call.leg is None

@@ -48,6 +48,13 @@ class Rating(Table):
     not_rated: Name
 
 
+class Callback(Table):
+    confirm: Name = "callback_confirm"
+    """What a caller hears who asked to be called back."""
+    connecting: Name = "callback_connecting"
+    """What the citizen hears who answers our call."""
+
+
 def _timezone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -87,3 +94,4 @@ class City(Table):
     hours: dict[Name, Hours] = Field(default_factory=dict)
     recording: Recording
     rating: Rating
+    callback: Callback = Callback()

@@ -110,6 +110,16 @@ class CallerHungUp:
 
 
 @dataclass(frozen=True, slots=True)
+class CitizenNotReached:
+    """A citizen whom we dial did not answer. Their channel is gone, or was never there."""
+
+    at: float
+    call_id: str
+    reason: str
+    """`no_answer`, `busy`, `rejected`, `unreachable`, or `called_again` (they call us)."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallFellBack:
     """The dialplan took the call to the static queue, because the controller did not answer in time."""
 
@@ -126,7 +136,7 @@ class CallFound:
     channel: str
     doing: str
     """`idle` (in AsyncAGI, waiting for orders), `ringing`, `talking`, `dialling` or `outside` (an outside number rings,
-    or talks with the citizen), or `fallback`."""
+    or talks with the citizen), `calling` (the citizen, whom we call back, has not answered yet), or `fallback`."""
     ani: str = ""
     dnis: str = ""
 
@@ -183,6 +193,25 @@ class AgentPressedReady:
 class AgentPressedBreak:
     at: float
     agent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackOrdered:
+    """Somebody wants the citizen to be called back now, whatever the hours and the tries so far."""
+
+    at: float
+    task_id: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackClosed:
+    """Somebody closed the task without a talk."""
+
+    at: float
+    task_id: str
+    by: str
+    reason: str
 
 
 # --- decided by the core, journalled before they are applied ---------------------------------------------------------
@@ -256,6 +285,8 @@ class CallQueued:
     """The leader day for which it came: unit, leader and subject."""
     instead_of: str = ""
     """The line in whose place this one stands, because nobody is signed in there."""
+    place_at: float | None = None
+    """The time of joining that their place in the line is by, when it is not this one: it was kept for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +356,91 @@ class WrapUpEnded:
     agent_id: str
 
 
+# --- calling back -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackOpened:
+    """A citizen is to be called back. `reason`: `asked`, or the outcome of a call that reached nobody."""
+
+    at: float
+    task_id: str
+    call_id: str
+    """The call that it came from."""
+    ani: str
+    queue: str
+    mark: str
+    reason: str
+    place_at: float
+    """When the caller joined the line (`asked`), or was missed."""
+    priority: int | None = None
+    emergency: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackImpossible:
+    """A call reached nobody, and there is no number to call back."""
+
+    at: float
+    call_id: str
+    reason: str
+    """`withheld`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackTried:
+    """It is the task's turn: the call `call_id` begins, which reserves an agent and then dials the citizen."""
+
+    at: float
+    call_id: str
+    task_id: str
+    ani: str
+    queue: str
+    mark: str
+    place_at: float
+    priority: int | None = None
+    emergency: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackFailed:
+    """The try came to nothing; the next one is not before `next_at`."""
+
+    at: float
+    task_id: str
+    call_id: str
+    reason: str
+    """A `CitizenNotReached.reason`, an outcome of the call, or `shut_down`."""
+    next_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackHandedOver:
+    """All tries are used up: a person has to decide."""
+
+    at: float
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackReached:
+    """An agent spoke with the citizen, in the call `call_id`; whoever had called whom."""
+
+    at: float
+    task_id: str
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackDropped:
+    """The call `call_id` of the same number took its place: `called_again`, or `asked_anew`."""
+
+    at: float
+    task_id: str
+    call_id: str
+    reason: str
+
+
 # --- told by the archive and the recogniser --------------------------------------------------------------------------
 
 
@@ -345,10 +461,13 @@ class NoteWritten:
 
 Event = (
     CallArrived | StepEnded | AgentAnswered | RingEnded | AgentHungUp | CallerHungUp | CallFellBack | CallFound
+    | CitizenNotReached
     | CallsCounted | PhoneReached | PhoneLost | AgentSignedIn | AgentSignedOut | AgentPressedReady | AgentPressedBreak
     | CallerRecognised | HotlineRecognised
     | StepStarted | LanguageChosen | CallQueued | CallOffered | RatingGiven | CallDismissed | CallEnded | AgentSetAside
     | WrapUpEnded | RecordingFinished | NoteWritten | LegDialled | LegAnswered | LegEnded
+    | CallbackOrdered | CallbackClosed | CallbackOpened | CallbackImpossible
+    | CallbackTried | CallbackFailed | CallbackHandedOver | CallbackReached | CallbackDropped
 )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """The floor: every live call and every agent, and what follows from each event.
 
 What follows is told by topic: `leading` (menus), `waiting` (the line), `talking` (rings, talks, ratings, notes),
-`leases`, and `recovery` (after a restart).
+`callbacks`, `leases`, and `recovery` (after a restart).
 
 Use: `handle` an event, and append the events that come back to the journal before performing the actions. `tick` brings
 what only time brings. Nothing here reads a clock.
@@ -10,19 +10,21 @@ what only time brings. Nothing here reads a clock.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ivr.core import actions as do
 from ivr.core import agents as agent_states
+from ivr.core import callbacks, leading, leases, menu, recovery, talking, transfers, waiting
 from ivr.core import calls as call_states
 from ivr.core import events as ev
-from ivr.core import leading, leases, menu, recovery, talking, transfers, waiting
 from ivr.core.actions import Action
 from ivr.core.agents import Agent, Profile, Status
+from ivr.core.callbacks import Callback, Dialling
 from ivr.core.calls import Call, Stage
 from ivr.core.dialplan import Plan
 from ivr.core.events import Event
 from ivr.core.line import Line
+from ivr.core.numbers import national
 from ivr.core.pins import Guesses
 from ivr.core.registers import NOBODY
 from ivr.core.spans import is_over
@@ -43,12 +45,17 @@ class Rules:
     """How long an ended call stays in sight of the consoles."""
     remember_most: int = 500
     """How many ended calls that never rang an agent stay in sight: a flood of calls must not fill the memory."""
+    callback: Dialling = field(default_factory=Dialling)
 
 
 _AGENT_EVENTS = (ev.AgentSignedIn, ev.AgentSignedOut, ev.AgentPressedReady, ev.AgentPressedBreak,
                  ev.AgentSetAside, ev.WrapUpEnded)  # fmt: skip
 
-_FREES_NOBODY = (ev.LanguageChosen, ev.StepStarted, ev.StepEnded, ev.RatingGiven, ev.CallOffered)
+_CALLBACK_EVENTS = (ev.CallbackOpened, ev.CallbackFailed, ev.CallbackHandedOver, ev.CallbackReached, ev.CallbackDropped,
+                    ev.CallbackOrdered, ev.CallbackClosed)  # fmt: skip
+
+_FREES_NOBODY = (ev.LanguageChosen, ev.StepStarted, ev.StepEnded, ev.RatingGiven, ev.CallOffered, ev.CallbackTried,
+                 ev.CallbackDropped)  # fmt: skip
 """After these no match can be due, and an order that belongs to them must go out before the next ring does."""
 
 
@@ -60,8 +67,11 @@ class Floor:
         self.rules = rules
         self.calls: dict[str, Call] = {}
         self.agents: dict[str, Agent] = {p.agent_id: Agent(p) for p in profiles}
+        self.callbacks: dict[str, Callback] = {}
+        """Tasks by id: the open ones, and those that ended a moment ago."""
         self.changed_calls: set[str] = set()
         self.changed_agents: set[str] = set()
+        self.changed_callbacks: set[str] = set()
         self.closing = False
         self.guesses = Guesses()
         self.registers = NOBODY
@@ -69,6 +79,8 @@ class Floor:
         self.line = Line(plan.queues.queue, plan.queues.order)
         """Who waits and who is free: always what `calls` and `agents` say."""
         self._plans: dict[str, Plan] = {}
+        self._wanted: dict[str, str] = {}
+        """The open task of each number, as `national` writes it."""
         self.leased_at: dict[str, float] = {}
 
     def handle(self, event: Event) -> tuple[list[Event], list[Action]]:
@@ -117,8 +129,12 @@ class Floor:
         match event:
             case ev.PhoneReached() | ev.PhoneLost():
                 return self._change_agent(event.phone, event)
-            case ev.CallsCounted():
+            case ev.CallsCounted() | ev.CallbackImpossible():
                 return True
+            case ev.CallbackTried():
+                return self._change_callback(event) and self._change_call(event)
+            case _ if isinstance(event, _CALLBACK_EVENTS):
+                return self._change_callback(event)
             case _ if isinstance(event, _AGENT_EVENTS):
                 return self._change_agent(event.agent_id, event)
         return self._change_call(event)
@@ -133,17 +149,31 @@ class Floor:
         self._set_agent(after)
         return True
 
+    def _change_callback(self, event: Event) -> bool:
+        task_id: str = event.task_id  # type: ignore[union-attr]
+        before = self.callbacks.get(task_id)
+        if isinstance(event, ev.CallbackOpened):
+            if before is None:
+                self._set_callback(callbacks.begin(event), event.at)
+                self._change_call(event)  # who asked for it is waiting no more
+            return before is None
+        after = callbacks.evolve(before, event) if before else None
+        if after is None or after is before:
+            return False
+        self._set_callback(after, event.at)
+        return True
+
     def _change_call(self, event: Event) -> bool:
         call_id: str = event.call_id  # type: ignore[union-attr]
         before = self.calls.get(call_id)
         if before is None:
-            if not isinstance(event, ev.CallArrived | ev.CallFound | ev.CallFellBack):
+            if not isinstance(event, call_states.BEGINS) or getattr(event, "doing", "") == "calling":
                 return False
             self._plans[call_id] = self.plan
-            self._set_call(call_states.begin(event))
+            call = call_states.begin(event)
+            self._set_call(call)
+            self._seat_callback(call.ani, event.at)
             return True
-        if isinstance(event, ev.CallArrived):
-            return False
         if isinstance(event, ev.CallerHungUp):
             return before.live
         after = call_states.evolve(before, event)
@@ -154,6 +184,8 @@ class Floor:
         if after is before and not isinstance(event, ev.RecordingFinished):
             return False
         self._set_call(after)
+        if not after.live:
+            self._seat_callback(after.ani, event.at)
         self._follow(before, after, event)
         return True
 
@@ -170,11 +202,15 @@ class Floor:
                 return  # AgentSetAside follows
             self._set_agent(agent_states.released(agent, event.at))
 
-    def restore(self, events: Iterable[Event], agents: Iterable[Agent], now: float) -> None:
-        """Rebuild after a restart: journalled events of the calls that had not ended, and the agents as last saved."""
+    def restore(
+        self, events: Iterable[Event], agents: Iterable[Agent], now: float, tasks: Iterable[Callback] = ()
+    ) -> None:
+        """Rebuild after a restart: journalled events of unfinished calls, agents and open tasks as saved."""
         for event in events:
             if getattr(event, "call_id", ""):
                 self._change_call(event)
+        for task in tasks:
+            self._set_callback(callbacks.restored(self, task, now), now)
         self.change_plan(self.plan, now)
         for saved in agents:
             known = self.agents.get(saved.agent_id)
@@ -201,6 +237,7 @@ class Floor:
             self._seat(call)
         for agent in self.agents.values():
             self._seat_agent(agent)
+        callbacks.seat_all(self, now)
 
     # --- what follows ---
 
@@ -214,7 +251,7 @@ class Floor:
             case ev.AgentSignedOut() | ev.AgentPressedBreak():
                 agent = self.agents[event.agent_id]
                 if agent.status is Status.RESERVED:
-                    yield do.CancelRing(agent.call_id, agent.ring_id)
+                    yield from talking.cancel(self, agent, event.at)
             case ev.CallsCounted():
                 yield from recovery.gone(self, event)
             case _:
@@ -224,7 +261,10 @@ class Floor:
 
     def _reaction_of(self, call: Call, event: Event) -> Iterator[Event | Action]:
         match event:
+            case ev.CallArrived() if call.task_id:
+                yield from callbacks.answered(self, call, event.at)
             case ev.CallArrived():
+                yield from callbacks.came_again(self, call, event.at)
                 yield from leases.renew(self, call, event.at)
                 yield from leading.begin(self, call, event.at)
             case ev.StepEnded():
@@ -233,6 +273,8 @@ class Floor:
                 yield from waiting.joined(self, call, event)
             case ev.CallOffered():
                 yield from talking.offered(self, call, event)
+            case ev.AgentAnswered() | ev.LegAnswered():
+                yield from callbacks.spoken(self, call, event.at)
             case ev.RingEnded():
                 yield from talking.not_answered(self, call, event)
             case ev.AgentHungUp():
@@ -243,13 +285,18 @@ class Floor:
                 yield from transfers.ended(self, call, event)
             case ev.CallerHungUp():
                 yield from talking.caller_hung_up(call, event)
+            case ev.CitizenNotReached():
+                yield ev.CallEnded(event.at, call.call_id, call_states.outcome_of(call))
             case ev.CallFellBack():
                 yield from talking.close_recordings(call)
             case ev.CallDismissed():
                 yield do.HangUp(call.call_id)
             case ev.CallFound():
                 yield from recovery.found(self, call, event)
-            case ev.CallEnded() | ev.RecordingFinished():
+            case ev.CallEnded():
+                yield from talking.note(call)
+                yield from callbacks.ended(self, call, event)
+            case ev.RecordingFinished():
                 yield from talking.note(call)
 
     def _after_step(self, call: Call, event: ev.StepEnded) -> Iterator[Event | Action]:
@@ -259,14 +306,17 @@ class Floor:
             yield from waiting.heard(self, call, event)
         elif call.stage is Stage.RATING:
             yield from talking.rated(self, call, event)
+        elif call.stage is Stage.FAREWELL:
+            yield do.HangUp(call.call_id)
 
     # --- what time brings ---
 
     def _due(self, now: float) -> Iterator[Event | Action]:
+        callbacks.seat_all(self, now)
         yield from waiting.matches(self, now)
         for call_id, call in list(self.calls.items()):
             if call.live:
-                for due in (leases.renew_due, waiting.move_due, waiting.announce_due):
+                for due in (callbacks.overdue, leases.renew_due, waiting.move_due, waiting.announce_due):
                     # What was due before, for this call or another, may have changed it.
                     yield from due(self, self.calls[call_id], now)
         self._forget_ended(now)
@@ -287,6 +337,24 @@ class Floor:
         """The plan that the call began with."""
         return self._plans.get(call_id, self.plan)
 
+    def callback_of(self, number: str) -> Callback | None:
+        """The open task of a number, however it is written."""
+        return self.callbacks.get(self._wanted.get(national(number), ""))
+
+    def _seat_callback(self, number: str, now: float) -> None:
+        """A call of this number began or ended: it is not dialled meanwhile."""
+        if task := self.callback_of(number):
+            callbacks.seat(self, task, now)
+
+    def _set_callback(self, task: Callback, now: float) -> None:
+        self.callbacks[task.task_id] = task
+        self.changed_callbacks.add(task.task_id)
+        if task.open:
+            self._wanted[national(task.number)] = task.task_id
+        elif self._wanted.get(national(task.number)) == task.task_id:
+            del self._wanted[national(task.number)]
+        callbacks.seat(self, task, now)
+
     def _set_call(self, call: Call) -> None:
         self.calls[call.call_id] = call
         self.changed_calls.add(call.call_id)
@@ -295,7 +363,8 @@ class Floor:
     def _seat(self, call: Call) -> None:
         # While a journal is replayed a call may wait in a queue that the plan has no more; `change_plan` follows.
         if call.stage is Stage.WAITING and call.queued_at is not None and call.queue in self.plan.queues.queue:
-            self.line.join(call.call_id, call.queue, call.queued_at, priority=call.priority, emergency=call.emergency)
+            place_at = call.queued_at if call.place_at is None else call.place_at
+            self.line.join(call.call_id, call.queue, place_at, priority=call.priority, emergency=call.emergency)
         else:
             self.line.leave(call.call_id)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ivr.core import callbacks, menu, pins, steps
 from ivr.core import events as ev
-from ivr.core import menu, pins, steps
 from ivr.core.actions import Action
 from ivr.core.calls import PIN_STEP, Call, Stage
 from ivr.core.dialplan import Led
@@ -110,6 +110,7 @@ def queued(floor: Floor, call: Call, led: Led, at: float) -> ev.CallQueued:
         target.emergency,
         led.about,
         name if other else "",
+        callbacks.kept_place(floor, call),
     )
 
 

@@ -13,7 +13,7 @@ from ivr.core.spans import is_over
 if TYPE_CHECKING:
     from ivr.core.floor import Floor
 
-LEASED = frozenset({Stage.MENU, Stage.WAITING, Stage.RATING})
+LEASED = frozenset({Stage.MENU, Stage.WAITING, Stage.RATING, Stage.FAREWELL})
 """Stages in which the channel waits for our orders. While it rings or talks the dialplan has lifted the lease."""
 
 SILENT_S = 5
@@ -34,5 +34,7 @@ def renew_due(floor: Floor, call: Call, now: float) -> Iterator[Action]:
 
 def seconds(floor: Floor, call: Call) -> int:
     """How long the lease is, by what the citizen would be left with."""
-    silent = call.stage in (Stage.MENU, Stage.RATING) or (call.stage is Stage.WAITING and bool(call.step))
+    silent = call.stage in (Stage.MENU, Stage.RATING, Stage.FAREWELL) or (
+        call.stage is Stage.WAITING and bool(call.step)
+    )
     return SILENT_S if silent else floor.rules.lease_s

@@ -190,6 +190,8 @@ def _prompts(city: City, queues: Queues, hotlines: Hotlines, days: LeaderDays | 
     for name, queue in queues.queue.items():
         for prompt in queue.prompt:
             yield f"queues.toml: queue.{name}.prompt", prompt
+    yield "city.toml: callback.confirm", city.callback.confirm
+    yield "city.toml: callback.connecting", city.callback.connecting
     announce = queues.announce
     for n in range(announce.most + 2):
         yield "queues.toml: announce", announce.prompt_for(n)

@@ -44,6 +44,8 @@ def _idle(floor: Floor, call: Call, event: ev.CallFound) -> Iterator[Event | Act
         yield ev.LegEnded(event.at, call.call_id, call.leg.leg_id, reason)
     elif call.stage is Stage.WAITING:
         yield do.PlayMusic(call.call_id)
+    elif call.stage is Stage.FAREWELL:
+        yield do.HangUp(call.call_id)
     elif call.stage is Stage.RATING:
         yield from talking.rated(floor, call, ev.StepEnded(event.at, call.call_id, call.step))
     else:
@@ -54,5 +56,6 @@ def gone(floor: Floor, event: ev.CallsCounted) -> Iterator[Event]:
     """Calls that Asterisk does not have any more."""
     up = set(event.call_ids)
     for call in list(floor.calls.values()):
-        if call.live and call.call_id not in up:
+        decided_since = call.stage is Stage.DIALLING and call.arrived_at >= event.at
+        if call.live and call.call_id not in up and not decided_since:
             yield ev.CallerHungUp(event.at, call.call_id)

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ivr.core import actions as do
+from ivr.core import callbacks, leases, steps
 from ivr.core import events as ev
-from ivr.core import leases, steps
 from ivr.core.actions import Action
-from ivr.core.calls import Call, outcome_of
+from ivr.core.agents import Agent
+from ivr.core.calls import Call, Stage, outcome_of
 from ivr.core.events import Event
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 def offered(floor: Floor, call: Call, event: ev.CallOffered) -> Iterator[Event | Action]:
     """Ring the agent, after the notice that the call will be recorded."""
+    if call.stage is Stage.DIALLING:
+        yield from callbacks.offered(floor, call)
+        return
     notice = floor.plan_of(call.call_id).city.recording.notice
     if notice not in call.prompts_heard and not (call.step and notice in call.step_prompts):
         yield from steps.say(call, event.at, "notice", (notice,))
@@ -26,11 +30,21 @@ def offered(floor: Floor, call: Call, event: ev.CallOffered) -> Iterator[Event |
     yield do.RingAgent(call.call_id, event.ring_id, event.agent_id, floor.rules.ring_s, call.rate)
 
 
+def cancel(floor: Floor, agent: Agent, at: float) -> Iterator[Event | Action]:
+    """The agent who is being rung wants no call any more; one for whom a citizen is dialled is simply let go."""
+    call = floor.calls.get(agent.call_id)
+    if call is not None and call.stage is Stage.DIALLING:
+        yield ev.RingEnded(at, agent.call_id, agent.ring_id, "cancelled")
+    else:
+        yield do.CancelRing(agent.call_id, agent.ring_id)
+
+
 def not_answered(floor: Floor, call: Call, event: ev.RingEnded) -> Iterator[Event | Action]:
     """Set the agent aside; the caller stands where they stood."""
     if event.reason != "cancelled":
         yield ev.AgentSetAside(event.at, call.rings[-1].agent_id, event.reason)
-    yield from leases.renew(floor, call, event.at)
+    if call.stage is not Stage.DIALLING:
+        yield from leases.renew(floor, call, event.at)
 
 
 def agent_hung_up(floor: Floor, call: Call, event: ev.AgentHungUp) -> Iterator[Event | Action]:
@@ -64,7 +78,14 @@ def caller_hung_up(call: Call, event: ev.CallerHungUp) -> Iterator[Event | Actio
     """The story is over, in one outcome."""
     if call.ring and call.ring.answered_at is not None:
         yield do.CloseRecording(call.call_id, call.ring.ring_id)
+    if call.stage is Stage.DIALLING:
+        yield ev.CitizenNotReached(event.at, call.call_id, _CAUSES.get(event.cause, "unreachable"))
+        return
     yield ev.CallEnded(event.at, call.call_id, outcome_of(call))
+
+
+_CAUSES = {17: "busy", 18: "no_answer", 19: "no_answer", 21: "rejected"}
+"""Q.850 cause of a citizen's channel that was never answered."""
 
 
 def close_recordings(call: Call) -> Iterator[Action]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ivr.core import actions as do
+from ivr.core import callbacks, leading, leases, menu, routing, steps, transfers
 from ivr.core import events as ev
-from ivr.core import leading, leases, menu, routing, steps, transfers
 from ivr.core.actions import Action
 from ivr.core.calls import Call, Stage
 from ivr.core.events import Event
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 def joined(floor: Floor, call: Call, event: ev.CallQueued) -> Iterator[Event | Action]:
     """Tell a caller who must wait their place; tell everybody what they must hear before the recording."""
+    if event.place_at is not None:
+        yield from callbacks.take_up(floor, call, event.at)
     plan = floor.plan_of(call.call_id)
     notice = plan.city.recording.notice
     prompts = (*event.say, *(() if notice in call.prompts_heard else (notice,)))
@@ -95,6 +97,9 @@ def _announce(floor: Floor, call: Call, at: float, prompts: tuple[str, ...]) -> 
 def matches(floor: Floor, now: float) -> Iterator[Event]:
     """Offer calls to agents until nobody waits or nobody is free."""
     while pair := _next(floor, now):
+        if pair.call_id in floor.callbacks:
+            yield from callbacks.dial(floor, pair, now)
+            continue
         ring_id = f"{pair.call_id}/{len(floor.calls[pair.call_id].rings) + 1}"
         yield ev.CallOffered(now, pair.call_id, ring_id, pair.agent_id, pair.why)
 

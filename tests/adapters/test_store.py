@@ -86,6 +86,7 @@ def _values(hint: Any) -> st.SearchStrategy[Any]:
         int: st.integers(),
         float: st.floats(allow_nan=False),
         bool: st.booleans(),
+        types.NoneType: st.none(),
     }
     return simple[hint]
 

@@ -114,6 +114,8 @@ class Line:
         self.doing = "idle"
         self.ring: do.RingAgent | None = None
         self.lease_until = 0.0
+        self.number = ""
+        """Of the citizen whose telephone rings, when the hotline called."""
 
 
 class World:
@@ -126,13 +128,15 @@ class World:
         profiles: Sequence[Profile] = PROFILES,
         now: float = 1_700_000_000.0,
         registers: Registers = REGISTERS,
+        rules: Rules | None = None,
     ) -> None:
         self.dice = dice
         self.now = now
         self.plan = plan or shipped_plan()
         self.profiles = profiles
         self.registers = registers
-        self.floor = Floor(self.plan, profiles, Rules())
+        self.rules = rules or Rules()
+        self.floor = Floor(self.plan, profiles, self.rules)
         self.floor.registers = self.registers
         self.lines: dict[str, Line] = {}
         self.journal: list[Event] = []
@@ -156,6 +160,9 @@ class World:
                 self.tell(ev.RecordingFinished(self.now, action.call_id, action.ring_id))
             case do.WriteNote():
                 self.tell(ev.NoteWritten(self.now, action.call_id))
+            case do.DialCitizen():
+                self.lines[action.call_id] = dialled = Line()
+                dialled.doing, dialled.number = "calling", action.number
             case _ if line is None:
                 pass
             case do.HangUp():
@@ -195,6 +202,11 @@ class World:
             assert ring
             line.lease_until = self.now + 5  # by dialplans/extensions.conf
             self.tell(ev.AgentHungUp(self.now, call_id, ring.ring_id))
+        elif line.doing == "calling":
+            if self.dice.random() < 0.5:
+                self.answer(call_id)
+            else:
+                self.refuse(call_id, self.dice.choice(["no_answer", "busy", "rejected", "unreachable"]))
         elif line.doing == "ringing":
             assert line.ring
             if self.dice.random() < 0.5:
@@ -206,6 +218,16 @@ class World:
                 self._stop_ringing(call_id, line, self.dice.choice(["no_answer", "busy", "rejected", "unreachable"]))
         elif line.orders:
             self._obey(call_id, line, line.orders.pop(0))
+
+    def answer(self, call_id: str) -> None:
+        """A citizen whom the hotline calls picks up."""
+        self.lines[call_id].doing = "idle"
+        self.tell(ev.CallArrived(self.now, call_id, f"PJSIP/{call_id}", "12345", "s"))
+
+    def refuse(self, call_id: str, reason: str) -> None:
+        """A citizen whom the hotline calls does not."""
+        del self.lines[call_id]
+        self.tell(ev.CitizenNotReached(self.now, call_id, reason))
 
     def _obey(self, call_id: str, line: Line, order: do.Action) -> None:
         match order:
@@ -230,10 +252,10 @@ class World:
 
     def restart_controller(self) -> None:
         """kill -9, and a new controller that has only the journal, the saved agents and what Asterisk still carries."""
-        saved = list(self.floor.agents.values())
-        self.floor = Floor(self.plan, self.profiles, Rules())
+        saved, tasks = list(self.floor.agents.values()), [t for t in self.floor.callbacks.values() if t.open]
+        self.floor = Floor(self.plan, self.profiles, self.rules)
         self.floor.registers = self.registers
-        self.floor.restore(self.journal, saved, self.now)
+        self.floor.restore(self.journal, saved, self.now, tasks)
         began = self.now
         self.now += 1
         for profile in self.profiles:

@@ -351,7 +351,7 @@ export interface components {
              * Stage
              * @enum {string}
              */
-            readonly stage: "menu" | "waiting" | "ringing" | "talking" | "outside" | "rating" | "fallback" | "ended";
+            readonly stage: "menu" | "waiting" | "ringing" | "talking" | "outside" | "rating" | "dialling" | "farewell" | "fallback" | "ended";
             /** Keys */
             readonly keys: string;
             /** Queue */
@@ -375,7 +375,7 @@ export interface components {
             /** Agent Name */
             readonly agent_name: string;
             /** Outcome */
-            readonly outcome: ("answered" | "passed_on" | "abandoned" | "left_in_menu" | "fell_back" | "shut_down") | null;
+            readonly outcome: ("answered" | "passed_on" | "abandoned" | "left_in_menu" | "fell_back" | "shut_down" | "callback_asked" | "not_reached") | null;
             /** Queued At */
             readonly queued_at: number | null;
             /** Answered At */
@@ -425,7 +425,7 @@ export interface components {
              * Stage
              * @enum {string}
              */
-            readonly stage: "menu" | "waiting" | "ringing" | "talking" | "outside" | "rating" | "fallback" | "ended";
+            readonly stage: "menu" | "waiting" | "ringing" | "talking" | "outside" | "rating" | "dialling" | "farewell" | "fallback" | "ended";
             /** Keys */
             readonly keys: string;
             /** Queue */
@@ -449,7 +449,7 @@ export interface components {
             /** Agent Name */
             readonly agent_name: string;
             /** Outcome */
-            readonly outcome: ("answered" | "passed_on" | "abandoned" | "left_in_menu" | "fell_back" | "shut_down") | null;
+            readonly outcome: ("answered" | "passed_on" | "abandoned" | "left_in_menu" | "fell_back" | "shut_down" | "callback_asked" | "not_reached") | null;
             /** Queued At */
             readonly queued_at: number | null;
             /** Answered At */
@@ -871,7 +871,7 @@ export interface operations {
                 readonly before?: number | null;
                 readonly limit?: number;
                 readonly queue?: string;
-                readonly outcome?: ("answered" | "passed_on" | "abandoned" | "left_in_menu" | "fell_back" | "shut_down") | null;
+                readonly outcome?: ("answered" | "passed_on" | "abandoned" | "left_in_menu" | "fell_back" | "shut_down" | "callback_asked" | "not_reached") | null;
                 readonly agent?: string;
                 readonly q?: string;
                 readonly mark?: string;

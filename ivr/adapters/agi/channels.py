@@ -16,10 +16,22 @@ from pathlib import Path
 import structlog
 
 from ivr.adapters.agi import commands
+from ivr.adapters.agi.outgoing import Outgoing
 from ivr.adapters.agi.survey import find_calls, find_phones
 from ivr.adapters.ami import Ami, Message
 from ivr.adapters.ami_events import AgentLegBegan, CommandEnded, EndpointSeen, KeyPressed, LeftAgi, Sign, translate
-from ivr.core.actions import Ask, AskPin, CancelRing, DialOutside, HangUp, PlayMusic, RenewLease, RingAgent, Say
+from ivr.core.actions import (
+    Ask,
+    AskPin,
+    CancelRing,
+    DialCitizen,
+    DialOutside,
+    HangUp,
+    PlayMusic,
+    RenewLease,
+    RingAgent,
+    Say,
+)
 from ivr.core.errors import ActionRefused, ActionTimeout, HotlineError, LinkLost
 from ivr.core.events import (
     AgentAnswered,
@@ -29,6 +41,7 @@ from ivr.core.events import (
     CallFellBack,
     CallFound,
     CallsCounted,
+    CitizenNotReached,
     Event,
     LegAnswered,
     LegEnded,
@@ -42,7 +55,9 @@ from ivr.core.registers import PIN_DIGITS
 
 log = structlog.get_logger(__name__)
 
-ChannelAction = Ask | AskPin | Say | PlayMusic | RingAgent | CancelRing | DialOutside | RenewLease | HangUp
+ChannelAction = (
+    Ask | AskPin | Say | PlayMusic | RingAgent | CancelRing | DialOutside | DialCitizen | RenewLease | HangUp
+)  # fmt: skip
 Told = Ask | AskPin | Say | RingAgent | DialOutside
 """Actions for the end of which the core waits."""
 
@@ -116,6 +131,7 @@ class Channels:
     ) -> None:
         self._ami = ami
         self._outside = outside or commands.Outside()
+        self._outgoing = Outgoing(ami, self._outside, lambda lost: self._tell(self._noted(lost)), clock)
         self._prompt_path = prompt_path
         self._prompt_s = prompt_s
         self._whose_pin = whose_pin
@@ -145,6 +161,11 @@ class Channels:
         Raises no HotlineError: what became of the action shows as an event. A channel that has just gone is nothing
         out of the ordinary; its hang-up is told as an event of its own.
         """
+        if isinstance(action, DialCitizen):
+            # Until its name is known, the channel is addressed by its id, which Asterisk takes as well.
+            self._calls[action.call_id] = _Call(action.call_id)
+            await self._outgoing.dial(action)
+            return
         call = self._calls.get(action.call_id)
         if call is None:
             log.debug("agi.no_such_call", call_id=action.call_id, action=type(action).__name__)
@@ -268,8 +289,10 @@ class Channels:
         """Keep what later commands need of the event. Returns it, with the reason that only we know."""
         match event:
             case CallArrived():
+                self._outgoing.over(event.call_id)
                 self._calls[event.call_id] = _Call(event.channel)
-            case CallerHungUp():
+            case CallerHungUp() | CitizenNotReached():
+                self._outgoing.over(event.call_id)
                 self._left(self._calls.pop(event.call_id, None))
                 self._early.pop(event.call_id, None)
             case CallFellBack():
@@ -432,7 +455,7 @@ class Channels:
         at = self._clock()
         for seen in await find_phones(self._ami, at):
             self._endpoint_seen(seen)
-        before = set(self._calls)
+        before, dialled = set(self._calls), self._outgoing.call_ids
         self._spoke = spoke = set[str]()
         try:
             told = await find_calls(self._ami, at)
@@ -449,6 +472,7 @@ class Channels:
                 self._leg_began(sign)
         for found in silent:
             self._emit(found)
+        spoke |= self._outgoing.call_ids - dialled
         self._emit(CallsCounted(at, (*calls, *sorted(spoke - calls.keys() - {""}))))
 
     def _adopt(self, found: CallFound) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ivr.core.actions import DialOutside, RingAgent
-from ivr.core.errors import PromptError
+from ivr.core.actions import DialCitizen, DialOutside, RingAgent
+from ivr.core.errors import AmiError, PromptError
 from ivr.core.registers import PIN_DIGITS
 
 MUSIC = "SET MUSIC ON"
@@ -59,6 +59,15 @@ def outside(action: DialOutside, way: Outside, announcement: str) -> str:
     """Go through the context `outside` of dialplans/extensions.conf, and come back."""
     arguments = (action.number, action.leg_id, str(action.ring_s), way.endpoint or "none", way.caller_id, announcement)
     return f'GOSUB outside s 1 "{",".join(_plain(value) for value in arguments)}"'
+
+
+def dial_string(action: DialCitizen, way: Outside) -> str:
+    """The channel that Asterisk calls the citizen with. Raises AmiError for what cannot be dialled."""
+    number = "".join(sign for sign in action.number if sign in "+0123456789")
+    if not number or not way.endpoint:
+        lacks = "no trunk that leads outside ([outside] trunk)" if number else "no number that can be dialled"
+        raise AmiError(f"The callback {action.task_id} was not dialled: there is {lacks}.")
+    return f"PJSIP/{number}@{way.endpoint}"
 
 
 def _list(paths: Iterable[str]) -> str:

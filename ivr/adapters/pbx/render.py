@@ -24,6 +24,7 @@ EVENTS = (
     "HangupRequest",
     "DialBegin",
     "DialEnd",
+    "OriginateResponse",
     "DTMFEnd",
     "UserEvent",
     "ContactStatus",

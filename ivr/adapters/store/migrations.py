@@ -110,6 +110,24 @@ def who_called_which_hotline(db: Database) -> None:
     db.execute("create index calls_mark on calls (mark, arrived_at) where mark != ''")
 
 
+@MIGRATIONS()
+def tasks_of_calling_back(db: Database) -> None:
+    """Citizens who are to be called back; and which calls were made for that."""
+    _create(
+        db,
+        "callbacks",
+        {
+            "task_id": str, "call_id": str, "number": str, "queue": str, "mark": str, "reason": str,
+            "opened_at": float, "place_at": float, "next_at": float, "state": str, "tries": int, "dials": int,
+            "try_id": str, "ordered": int, "history": str, "priority": int, "emergency": int,
+        },
+        pk="task_id",
+        nullable={"priority"},
+    )  # fmt: skip
+    db.execute("create index callbacks_state on callbacks (state, opened_at)")
+    db.execute("alter table calls add column task_id text not null default ''")
+
+
 def _create(
     db: Database, name: str, columns: dict[str, type], *, pk: str, nullable: frozenset[str] | set[str] = frozenset()
 ) -> None:

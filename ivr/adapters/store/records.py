@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from functools import cache
 
@@ -15,6 +15,7 @@ from ivr.adapters.store.database import Database
 from ivr.adapters.store.tables import AgentRow, CallRow, JournalRow, NoteRow, RingRow, Row
 from ivr.core.agents import Agent
 from ivr.core.books import Books, Entry, imbalance
+from ivr.core.callbacks import Callback, State
 from ivr.core.calls import Call
 from ivr.core.events import Event
 from ivr.core.notes import Note
@@ -34,12 +35,24 @@ class Records(Database):
 
     # --- journal ------------------------------------------------------------------------------------------------------
 
-    async def append(self, events: Sequence[Event], calls: Sequence[Call] = (), agents: Sequence[Agent] = ()) -> None:
-        """Journal the events, and save calls and agents as they are after them, in one transaction.
+    async def append(
+        self,
+        events: Sequence[Event],
+        calls: Sequence[Call] = (),
+        agents: Sequence[Agent] = (),
+        tasks: Sequence[Callback] = (),
+    ) -> None:
+        """Journal the events, and save calls, agents and tasks as they are after them, in one transaction.
 
         On disk when it returns. Raises StoreError, and then nothing of it is kept.
         """
-        await self.write(lambda db: _append(db, events, calls, agents))
+
+        def append(db: Connection) -> None:
+            _append(db, events, calls, agents)
+            for task in tasks:
+                _upsert(db, "callbacks", "task_id", tables.callback_values(task))
+
+        await self.write(append)
 
     async def unfinished(self) -> list[tuple[int, Event]]:
         """What `Floor.restore` needs after a restart: (seq, event) in order, for every call that still asks for work.
@@ -74,6 +87,15 @@ class Records(Database):
     async def agents(self) -> dict[str, AgentRow]:
         """Every agent's last known state by work number."""
         return {row.agent_id: row for row in await self.rows(tables.agent_row, "select * from agents")}
+
+    # --- calling back -------------------------------------------------------------------------------------------------
+
+    async def callbacks(self, states: Iterable[State], limit: int = 10_000) -> list[Callback]:
+        """Tasks in any of the states, the longest-open first."""
+        wanted = [state.value for state in states]
+        marks = ", ".join("?" * len(wanted))
+        sql = f"select * from callbacks where state in ({marks}) order by opened_at, task_id limit ?"
+        return await self.rows(tables.callback_row, sql, *wanted, limit)
 
     # --- calls --------------------------------------------------------------------------------------------------------
 
@@ -120,9 +142,9 @@ class Records(Database):
     # --- books --------------------------------------------------------------------------------------------------------
 
     async def book(self, books: Books) -> None:
-        """Add every call of the books' period, on a reading thread."""
+        """Add every call that came in during the books' period, on a reading thread."""
         columns = ", ".join(field.name for field in fields(Entry))
-        sql = f"select {columns} from calls where arrived_at >= ? and arrived_at < ?"
+        sql = f"select {columns} from calls where arrived_at >= ? and arrived_at < ? and task_id = ''"
         await self.rows(lambda row: books.add(tables.entry(row)), sql, books.since, books.until)
 
     async def imbalances(self, since: float) -> list[str]:

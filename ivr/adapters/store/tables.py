@@ -6,11 +6,13 @@ Times are seconds since the epoch (UTC); durations are seconds. The rows of `rec
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
+from ivr.core import callbacks
 from ivr.core.agents import Agent, Profile, Status
 from ivr.core.books import Entry, Kept
+from ivr.core.callbacks import Callback, State
 from ivr.core.calls import Call, Outcome, Ring, Stage
 from ivr.core.events import Event, from_row, kind, to_row
 from ivr.core.notes import Line
@@ -69,6 +71,8 @@ class CallRow:
     talk_s: float
     rating: int | None
     last_seq: int
+    task_id: str
+    """The callback that the call was made for; "" for a call that came in."""
     note_state: NoteState
 
 
@@ -195,6 +199,7 @@ def call_values(call: Call, at: float, last_seq: int) -> Row:
         "talk_s": float(call.talk_s(at)),
         "rating": call.rating,
         "last_seq": last_seq,
+        "task_id": call.task_id,
     }
 
 
@@ -224,6 +229,17 @@ def agent_values(agent: Agent) -> Row:
         "ring_id": agent.ring_id,
         "signing_out": int(agent.signing_out),
         "leaving_for": agent.leaving_for.value,
+    }
+
+
+def callback_values(task: Callback) -> Row:
+    history = json.dumps([asdict(entry) for entry in task.history], ensure_ascii=False)
+    return {
+        **{field.name: getattr(task, field.name) for field in fields(Callback)},
+        "state": task.state.value,
+        "ordered": int(task.ordered),
+        "emergency": int(task.emergency),
+        "history": history,
     }
 
 
@@ -264,6 +280,18 @@ def agent_row(row: Row) -> AgentRow:
 
 def note_row(row: Row) -> NoteRow:
     return NoteRow(**{**row, "lines": tuple(Line(**line) for line in json.loads(row["lines"]))})
+
+
+def callback_row(row: Row) -> Callback:
+    return Callback(
+        **{
+            **row,
+            "state": State(row["state"]),
+            "ordered": bool(row["ordered"]),
+            "emergency": bool(row["emergency"]),
+            "history": tuple(callbacks.Entry(**entry) for entry in json.loads(row["history"])),
+        }
+    )
 
 
 def account_row(row: Row) -> Account:

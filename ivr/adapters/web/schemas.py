@@ -13,8 +13,12 @@ LAST_TIME = 253_370_000_000
 """In the year 9998: what calendars can still count with."""
 
 Role = Literal["agent", "supervisor", "admin"]
-Stage = Literal["menu", "waiting", "ringing", "talking", "outside", "rating", "fallback", "ended"]
-Outcome = Literal["answered", "passed_on", "abandoned", "left_in_menu", "fell_back", "shut_down"]
+Stage = Literal[
+    "menu", "waiting", "ringing", "talking", "outside", "rating", "dialling", "farewell", "fallback", "ended"
+]
+Outcome = Literal[
+    "answered", "passed_on", "abandoned", "left_in_menu", "fell_back", "shut_down", "callback_asked", "not_reached"
+]
 AgentStatus = Literal["signed_out", "away", "ready", "reserved", "talking", "wrap_up"]
 
 

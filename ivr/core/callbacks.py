@@ -1,0 +1,356 @@
+"""Calling citizens back: those who asked for it in the line, and those who reached nobody.
+
+    open ──an agent is free at its turn──► calling ──an agent speaks with the citizen──► done
+     ▲ │                                     │ │
+     │ └──── the caller called again ────────┼─┴──► dropped
+     └───────────── no answer ───────────────┘──three tries──► handed_to_person ──► done
+
+A task is open until somebody spoke with the citizen, its place was taken up by a new call, or a person closed it with a
+reason; no clock ever closes one. A number has one open task at the most.
+
+While it is due, a task waits in the line like a caller: an agent is reserved first, then the citizen is dialled. Who
+asked keeps the place that they had. Who was missed stands behind everybody who comes within `missed_after_s`, so that
+the night's missed calls do not flood the morning; then it is their turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from ivr.core import actions as do
+from ivr.core import events as ev
+from ivr.core import leases, steps
+from ivr.core.actions import Action
+from ivr.core.calls import REACHED_NOBODY, Call, Outcome, Stage
+from ivr.core.events import Event
+from ivr.core.numbers import national
+from ivr.core.routing import Match
+from ivr.core.spans import is_over
+
+if TYPE_CHECKING:
+    from ivr.core.floor import Floor
+
+
+class State(StrEnum):
+    """Where a task is now."""
+
+    OPEN = "open"
+    CALLING = "calling"
+    HANDED_TO_PERSON = "handed_to_person"
+    DONE = "done"
+    DROPPED = "dropped"
+    CLOSED = "closed"
+
+
+ENDED = frozenset({State.DONE, State.DROPPED, State.CLOSED})
+
+ASKED = "asked"
+"""The reason of a task that the caller asked for; any other reason is the `Outcome` of a call that reached nobody."""
+
+_NO_TRY = frozenset({"called_again", "shut_down"})
+"""Attempts that were broken off by us, and do not count."""
+
+
+_SILENCE_S = 30
+"""After the ring's end: longer than the adapter's own deadline, and than a restart of the controller takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialling:
+    """When, how often and whom the hotline calls back: `[callback]` of config.toml."""
+
+    possible: bool = False
+    """There is a way to the outside."""
+    opens: time = time(8)
+    closes: time = time(21)
+    missed: bool = True
+    """Dial those who were missed, too; else a person does."""
+    missed_after_s: float = 1800
+    tries: int = 3
+    pause_s: float = 600
+    ring_s: int = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that happened to a task. `what` is the event's name, `detail` its reason."""
+
+    at: float
+    what: str
+    detail: str = ""
+    call_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """Everything known about one task. Times are seconds since the epoch."""
+
+    task_id: str
+    call_id: str
+    """The call that it came from."""
+    number: str
+    """As it was delivered."""
+    queue: str
+    """"" when the caller never joined a line."""
+    mark: str
+    reason: str
+    opened_at: float
+    place_at: float
+    """When the caller joined the line, or was missed."""
+    next_at: float
+    """Not before."""
+    state: State = State.OPEN
+    tries: int = 0
+    """Tries that did not reach the citizen."""
+    dials: int = 0
+    """All attempts; numbers their calls."""
+    try_id: str = ""
+    """The call that is or was the latest attempt."""
+    ordered: bool = False
+    """A person wants the next attempt now, whatever the hours."""
+    history: tuple[Entry, ...] = ()
+    priority: int | None = None
+    """Instead of the queue's."""
+    emergency: bool = False
+
+    @property
+    def open(self) -> bool:
+        return self.state not in ENDED
+
+
+def begin(event: ev.CallbackOpened) -> Callback:
+    return Callback(
+        event.task_id, event.call_id, event.ani, event.queue, event.mark, event.reason,
+        opened_at=event.at, place_at=event.place_at, next_at=event.at,
+        history=(Entry(event.at, "opened", event.reason, event.call_id),),
+        priority=event.priority, emergency=event.emergency,
+    )  # fmt: skip
+
+
+def evolve(task: Callback, event: Event) -> Callback:
+    """The task after the event. One that has ended does not change."""
+    if not task.open:
+        return task
+    match event:
+        case ev.CallbackTried() if task.state is State.OPEN:
+            task = replace(task, state=State.CALLING, dials=task.dials + 1, try_id=event.call_id)
+            return _noted(task, event.at, "tried", "", event.call_id)
+        case ev.CallbackFailed() if task.state is State.CALLING:
+            tries = task.tries + (event.reason not in _NO_TRY)
+            task = replace(task, state=State.OPEN, tries=tries, next_at=event.next_at, ordered=False)
+            return _noted(task, event.at, "failed", event.reason, event.call_id)
+        case ev.CallbackHandedOver() if task.state is State.OPEN:
+            return _noted(replace(task, state=State.HANDED_TO_PERSON), event.at, "handed_over")
+        case ev.CallbackOrdered() if task.state in (State.OPEN, State.HANDED_TO_PERSON):
+            return _noted(
+                replace(task, state=State.OPEN, next_at=event.at, ordered=True), event.at, "ordered", event.by
+            )
+        case ev.CallbackReached():
+            return _noted(replace(task, state=State.DONE), event.at, "reached", "", event.call_id)
+        case ev.CallbackDropped():
+            return _noted(replace(task, state=State.DROPPED), event.at, "dropped", event.reason, event.call_id)
+        case ev.CallbackClosed():
+            return _noted(replace(task, state=State.CLOSED), event.at, "closed", f"{event.by}: {event.reason}")
+    return task
+
+
+def _noted(task: Callback, at: float, what: str, detail: str = "", call_id: str = "") -> Callback:
+    return replace(task, history=(*task.history, Entry(at, what, detail, call_id)))
+
+
+# --- when and where in the line ---------------------------------------------------------------------------------------
+
+
+def due_at(task: Callback, rules: Dialling, timezone: str) -> float | None:
+    """From when on the task waits in the line, within the hours of the day; None when a person has to dial it."""
+    if not rules.possible or task.state is not State.OPEN:
+        return None
+    if task.ordered:
+        return task.next_at
+    if task.reason != ASKED and not rules.missed:
+        return None
+    return _opening(task.next_at, rules, ZoneInfo(timezone))
+
+
+def _opening(at: float, rules: Dialling, zone: ZoneInfo) -> float:
+    """The time itself, or the next opening of the window when it is outside."""
+    local = datetime.fromtimestamp(at, zone)
+    if rules.opens <= local.time() < rules.closes:
+        return at
+    day = local.date() + timedelta(days=local.time() >= rules.closes)
+    return datetime.combine(day, rules.opens, zone).timestamp()
+
+
+def place(task: Callback, due: float, rules: Dialling) -> float:
+    """The time of joining that gives the task its place among the waiting callers."""
+    if task.reason == ASKED:
+        return task.place_at
+    return due if task.ordered else due + rules.missed_after_s
+
+
+def seat_all(floor: Floor, now: float) -> None:
+    """Whatever time has brought, each task is in the line or out of it; those that ended long ago are forgotten."""
+    if not floor.callbacks:
+        return
+    numbers = _on_the_line(floor)
+    for task in list(floor.callbacks.values()):
+        if not task.open and is_over(task.history[-1].at, floor.rules.remember_s, now):
+            del floor.callbacks[task.task_id]
+        else:
+            _seat(floor, task, now, numbers)
+
+
+def seat(floor: Floor, task: Callback, now: float) -> None:
+    """Into the line, or out of it."""
+    _seat(floor, task, now, _on_the_line(floor) if task.state is State.OPEN else frozenset())
+
+
+def _seat(floor: Floor, task: Callback, now: float, numbers: frozenset[str]) -> None:
+    due = due_at(task, floor.rules.callback, floor.plan.city.timezone)
+    if due is None or now < due or national(task.number) in numbers:
+        floor.line.leave(task.task_id)
+    else:
+        queue, place_at = _queue(floor, task, now), place(task, due, floor.rules.callback)
+        floor.line.join(task.task_id, queue, place_at, priority=task.priority, emergency=task.emergency)
+
+
+def _queue(floor: Floor, task: Callback, now: float) -> str:
+    return task.queue if task.queue in floor.plan.queues.queue else floor.plan.default_queue(now)
+
+
+def _on_the_line(floor: Floor) -> frozenset[str]:
+    """Numbers that have a call with us just now: nobody is dialled while they call."""
+    return frozenset(national(call.ani) for call in floor.calls.values() if call.live)
+
+
+def restored(floor: Floor, task: Callback, now: float) -> Callback:
+    """The task after a restart; an attempt of which the journal knows no call was never made."""
+    call = floor.calls.get(task.try_id)
+    if task.state is State.CALLING and (call is None or not call.live):
+        return replace(task, state=State.OPEN, next_at=now + floor.rules.callback.pause_s)
+    return task
+
+
+# --- what follows -----------------------------------------------------------------------------------------------------
+
+
+def ask(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
+    """The caller wants to be called back: their place is kept, and the call ends with a confirmation."""
+    task = floor.callback_of(call.ani)
+    if task is not None:
+        yield ev.CallbackDropped(at, task.task_id, call.call_id, "asked_anew")
+    place_at = call.place_at if call.place_at is not None else at
+    yield _opened(call, at, ASKED, place_at)
+    prompt = floor.plan_of(call.call_id).city.callback.confirm
+    yield from steps.say(floor.calls[call.call_id], at, "farewell", (prompt,))
+
+
+def possible(call: Call) -> bool:
+    """The caller can be called back."""
+    return bool(national(call.ani))
+
+
+def ended(floor: Floor, call: Call, event: ev.CallEnded) -> Iterator[Event]:
+    """A call that reached nobody becomes a task, once per number; an attempt that failed is made again later."""
+    if call.task_id:
+        yield from _failed(floor, call, event)
+        return
+    if event.outcome not in REACHED_NOBODY:
+        return
+    if not possible(call):
+        yield ev.CallbackImpossible(event.at, call.call_id, "withheld")
+    elif floor.callback_of(call.ani) is None:
+        yield _opened(call, event.at, event.outcome, event.at)
+
+
+def _failed(floor: Floor, call: Call, event: ev.CallEnded) -> Iterator[Event]:
+    task = floor.callbacks.get(call.task_id)
+    if task is None or task.state is not State.CALLING or task.try_id != call.call_id:
+        return
+    reason = call.dial_reason if event.outcome == Outcome.NOT_REACHED else event.outcome
+    if call.shutting_down:
+        reason = "shut_down"
+    rules = floor.rules.callback
+    pause_s = 0.0 if reason in _NO_TRY else rules.pause_s
+    yield ev.CallbackFailed(event.at, task.task_id, call.call_id, reason, event.at + pause_s)
+    if floor.callbacks[task.task_id].tries >= rules.tries:
+        yield ev.CallbackHandedOver(event.at, task.task_id)
+
+
+def came_again(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
+    """The citizen calls us while we dial them: stop that."""
+    task = floor.callback_of(call.ani)
+    attempt = floor.calls.get(task.try_id) if task is not None else None
+    if attempt is not None and attempt.stage is Stage.DIALLING:
+        yield ev.CitizenNotReached(at, attempt.call_id, "called_again")
+        yield do.HangUp(attempt.call_id)
+
+
+def kept_place(floor: Floor, call: Call) -> float | None:
+    """The place that an open task keeps for this caller."""
+    task = _asked(floor, call)
+    return task.place_at if task is not None else None
+
+
+def take_up(floor: Floor, call: Call, at: float) -> Iterator[Event]:
+    """The caller stands in the line themselves now, in the place that was kept for them."""
+    task = _asked(floor, call)
+    if task is not None:
+        yield ev.CallbackDropped(at, task.task_id, call.call_id, "called_again")
+
+
+def _asked(floor: Floor, call: Call) -> Callback | None:
+    task = floor.callback_of(call.ani)
+    return task if task is not None and task.reason == ASKED and task.state is not State.CALLING else None
+
+
+def spoken(floor: Floor, call: Call, at: float) -> Iterator[Event]:
+    """An agent or an outside number speaks with the citizen, whoever called whom."""
+    task = floor.callback_of(call.ani)
+    if task is not None:
+        yield ev.CallbackReached(at, task.task_id, call.call_id)
+
+
+def dial(floor: Floor, pair: Match, now: float) -> Iterator[Event]:
+    """It is the task's turn: an agent is reserved, then the citizen is dialled (`offered`)."""
+    task = floor.callbacks[pair.call_id]
+    call_id = f"{task.task_id}-{int(now)}.{task.dials + 1}"
+    due = due_at(task, floor.rules.callback, floor.plan.city.timezone)
+    place_at = place(task, now if due is None else due, floor.rules.callback)
+    yield ev.CallbackTried(
+        now, call_id, task.task_id, task.number, _queue(floor, task, now), task.mark, place_at,
+        task.priority, task.emergency,
+    )  # fmt: skip
+    yield ev.CallOffered(now, call_id, f"{call_id}/1", pair.agent_id, pair.why)
+
+
+def offered(floor: Floor, call: Call) -> Iterator[Action]:
+    """An agent is reserved for a citizen who is still to be dialled."""
+    yield do.DialCitizen(call.call_id, call.task_id, call.ani, floor.rules.callback.ring_s)
+
+
+def overdue(floor: Floor, call: Call, now: float) -> Iterator[Event]:
+    """A citizen of whom nothing was heard since they were dialled, not even that they do not answer."""
+    if call.stage is Stage.DIALLING and is_over(call.arrived_at, floor.rules.callback.ring_s + _SILENCE_S, now):
+        yield ev.CitizenNotReached(now, call.call_id, "unreachable")
+
+
+def answered(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
+    """The citizen has answered: say who calls, and ring the reserved agent; without one they head the line."""
+    city = floor.plan_of(call.call_id).city
+    yield from leases.renew(floor, call, at)
+    yield from steps.say(call, at, "notice", (city.callback.connecting, city.recording.notice))
+    if call.ring:
+        yield do.RingAgent(call.call_id, call.ring.ring_id, call.ring.agent_id, floor.rules.ring_s, call.rate)
+
+
+def _opened(call: Call, at: float, reason: str, place_at: float) -> ev.CallbackOpened:
+    return ev.CallbackOpened(
+        at, f"cb-{call.call_id.replace('.', '_')}", call.call_id, call.ani, call.queue, call.mark, reason, place_at,
+        call.priority, call.emergency,
+    )  # fmt: skip
