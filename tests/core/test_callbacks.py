@@ -177,9 +177,8 @@ def test_when_the_agent_does_not_answer_the_citizen_heads_the_line() -> None:
     ring = hotline.floor.calls[call_id].ring
     assert ring
     hotline.tell(ev.RingEnded(hotline.now, call_id, ring.ring_id, "no_answer"))
-    assert (
-        hotline.floor.line.ahead_of(call_id, hotline.now) == 0 and hotline.floor.line.ahead_of(other, hotline.now) == 1
-    )
+    places = [hotline.floor.line.ahead_of(waiting, hotline.now) for waiting in (call_id, other)]
+    assert places == [0, 1]
     hotline.ready("8001")
     assert hotline.floor.calls[call_id].stage is Stage.RINGING
     hotline.hang_up(call_id)
