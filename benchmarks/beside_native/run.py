@@ -60,7 +60,8 @@ async def run(up: Hotline, arm: Arm, rate: int, calls: int, *, media: bool) -> R
     heard = await asyncio.to_thread(phones.close)
     asterisk_s, controller_s = (late.cpu_s - early.cpu_s for early, late in zip(before, after, strict=True))
     silent = calls - heard.prompts
-    why = f" ({refused} by SIP, {silent} without the prompt)" if refused or silent else ""
+    mute = calls - heard.calls
+    why = f" ({refused} by SIP, {silent} without the prompt, {mute} of them without any)" if refused or silent else ""
     failed = max(refused, silent)
     cpu_s = (asterisk_s, controller_s)
     return Run(arm, rate, calls, failed, heard.key_to_prompt_s, *cpu_s, steal, idle, heard.late_s, why)
@@ -86,6 +87,7 @@ async def _sipp(up: Hotline, arm: Arm, rate: int, calls: int, rtp_port: int, med
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
     )
     await process.wait()
     with counts.open(newline="") as file:

@@ -140,6 +140,7 @@ def _is_tone(packet: bytes) -> bool:
 
 
 def _run(link: Connection, speaks: bool, call_s: float) -> None:
+    os.setsid()  # Linux shares the processors between sessions first: callers must not take the controller's share
     with contextlib.suppress(PermissionError):
         os.nice(-URGENCY)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sound:
