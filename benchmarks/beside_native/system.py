@@ -25,14 +25,13 @@ _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 def make_root(folder: Path) -> Path:
     """A root like the checkout's, with the benchmark's menu, its native twin, and a tone as the prompt to measure."""
     root = folder / "root"
-    (root / "dialplans").mkdir(parents=True)
-    (root / "agent_console").mkdir()
+    (root / "agent_console").mkdir(parents=True)
     shutil.copy(REPO / "config.toml", root)
     shutil.copytree(REPO / "prompts", root / "prompts")
     if (REPO / "agent_console/dist").exists():
         (root / "agent_console/dist").symlink_to(REPO / "agent_console/dist")
+    shutil.copytree(REPO / "dialplans", root / "dialplans")
     shutil.copy(HERE / "city.toml", root / "dialplans")
-    shutil.copy(REPO / "dialplans/queues.toml", root / "dialplans")
     product = (REPO / "dialplans/extensions.conf").read_text("utf-8")
     (root / "dialplans/extensions.conf").write_text(product + (HERE / "native.conf").read_text("utf-8"), "utf-8")
     with (root / "prompts/zh/prompts.toml").open("a", encoding="utf-8") as texts:
