@@ -83,6 +83,7 @@ def _values(hint: Any) -> st.SearchStrategy[Any]:
         return st.lists(_values(typing.get_args(hint)[0])).map(tuple)
     simple: dict[Any, st.SearchStrategy[Any]] = {
         str: st.text(),
+        type(None): st.none(),
         int: st.integers(),
         float: st.floats(allow_nan=False),
         bool: st.booleans(),

@@ -370,6 +370,8 @@ export interface components {
             readonly hotline: string;
             /** Hotline Name */
             readonly hotline_name: string;
+            /** About */
+            readonly about: string;
             /** Agent Id */
             readonly agent_id: string;
             /** Agent Name */
@@ -444,6 +446,8 @@ export interface components {
             readonly hotline: string;
             /** Hotline Name */
             readonly hotline_name: string;
+            /** About */
+            readonly about: string;
             /** Agent Id */
             readonly agent_id: string;
             /** Agent Name */

@@ -16,7 +16,7 @@ type Fields = TimelineEntry["fields"];
 export const KINDS = [
   "CallArrived", "CallerRecognised", "HotlineRecognised", "StepStarted", "StepEnded", "CallQueued", "CallOffered", "AgentAnswered", "RingEnded", "AgentHungUp",
   "CallerHungUp", "CallFellBack", "CallFound", "RatingGiven", "CallDismissed", "CallEnded", "AgentSetAside",
-  "RecordingFinished", "NoteWritten", "LegDialled", "LegAnswered", "LegEnded",
+  "RecordingFinished", "NoteWritten", "LegDialled", "LegAnswered", "LegEnded", "LanguageChosen",
 ] as const;
 
 /** One event as a sentence; an event of an unknown kind is shown as it is. */
@@ -54,6 +54,8 @@ function params(kind: string, fields: Fields, words: Words): Record<string, stri
       return { name: text("name"), register: word("register", text("register"), words), level: text("level") };
     case "HotlineRecognised":
       return { hotline: text("hotline"), name: text("name") };
+    case "LanguageChosen":
+      return { language: text("language") };
     case "StepStarted":
       return { name: step(text("name"), words) };
     case "StepEnded":

@@ -1,5 +1,6 @@
 /** The core's reasons are short English phrases of fixed form; these are their Chinese readings. */
 const READINGS: readonly (readonly [RegExp, string])[] = [
+  [/^key (.+) in the line$/, "排队中按键 $1"],
   [/^key (.+)$/, "按键 $1"],
   [/^wrong key (.+)$/, "按了无效键 $1"],
   [/^silence$/, "未按键"],
@@ -10,7 +11,14 @@ const READINGS: readonly (readonly [RegExp, string])[] = [
   [/^default$/, "默认去向"],
   [/^(\S+) closed: (.+)$/, "$1 不在开放时间（$2）"],
   [/^asked (\d+) times$/, "已询问 $1 次"],
-  [/^(\d+) prompts heard$/, "已播放 $1 段语音"],
+  [/^(\d+) questions asked$/, "已询问 $1 次"],
+  [/^(\d+) s in menus$/, "在菜单中已 $1 秒"],
+  [/^leader day$/, "领导接听日"],
+  [/^leader day over$/, "领导接听时间已过"],
+  [/^(\d+) callers wait for the leader$/, "领导专线已有 $1 人等候"],
+  [/^nobody signed in for (.+)$/, "$1 无人签入"],
+  [/^somebody signed in for (.+)$/, "$1 已有人签入"],
+  [/^back in the line$/, "回到队列"],
   [/^place (\d+) in the line$/, "排队第 $1 位"],
   [/^priority (-?\d+)$/, "优先级 $1"],
   [/^waited (\d+) s$/, "已等待 $1 秒"],

@@ -164,7 +164,7 @@ const zh = {
     callback_asked: "要求回拨",
     not_reached: "回拨未接",
   },
-  mark: { enterprise: "政企通", deputy: "人大代表", deputy_unverified: "代表（待核验）", elderly: "老年人" },
+  mark: { enterprise: "政企通", deputy: "人大代表", deputy_unverified: "代表（待核验）", elderly: "老年人", leader_day: "领导接听日", emergency: "紧急" },
   register: { deputy: "人大代表", elderly: "老年人" },
   level: { 国家: "国家级", 省: "省级", 市: "市级", 县: "县级", 乡: "乡级" },
   rating: {
@@ -245,6 +245,7 @@ const zh = {
     StepEnded: "播放完毕，没有按键",
     StepEndedKey: "市民按键 {key}",
     StepEndedFailed: "语音播放失败",
+    LanguageChosen: "改用语言 {language}",
     CallQueued: "进入“{queue}”排队：{why}",
     CallOffered: "派给坐席 {agent}，话机开始振铃：{why}",
     AgentAnswered: "坐席接听，双方开始通话并录音",

@@ -128,6 +128,12 @@ def tasks_of_calling_back(db: Database) -> None:
     db.execute("alter table calls add column task_id text not null default ''")
 
 
+@MIGRATIONS()
+def which_leader_day(db: Database) -> None:
+    """Unit, leader and subject of the leader day for which a call came."""
+    db.execute("alter table calls add column about text not null default ''")
+
+
 def _create(
     db: Database, name: str, columns: dict[str, type], *, pk: str, nullable: frozenset[str] | set[str] = frozenset()
 ) -> None:

@@ -61,6 +61,7 @@ class CallRow:
     level: str
     hotline: str
     hotline_name: str
+    about: str
     agent_id: str
     """The agent who has the call or spoke with the citizen, or ""."""
     answered_at: float | None
@@ -191,6 +192,7 @@ def call_values(call: Call, at: float, last_seq: int) -> Row:
         "level": call.level,
         "hotline": call.hotline,
         "hotline_name": call.hotline_name,
+        "about": call.about,
         "agent_id": who.agent_id if who else "",
         "answered_at": spoken.answered_at if spoken else None,
         "ended_at": call.ended_at,

@@ -104,6 +104,8 @@ class CallRow(Protocol):
     @property
     def hotline_name(self) -> str: ...
     @property
+    def about(self) -> str: ...
+    @property
     def agent_id(self) -> str:
         """The agent who has the call or spoke with the citizen, or ""."""
 

@@ -90,6 +90,8 @@ class CallSummary(_View):
     hotline: str
     """Number of the merged hotline that was dialled, or empty."""
     hotline_name: str
+    about: str
+    """The leader day for which it came: unit, leader and subject, or empty."""
     agent_id: str
     agent_name: str
     outcome: Outcome | None
