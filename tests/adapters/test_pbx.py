@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -115,6 +116,25 @@ async def test_a_sound_of_the_wrong_form_is_named(unpacked: None, config: Config
     with pytest.raises(PromptError, match=r"welcome\.wav is not a WAV"):
         async with real.running(config, root):
             pass
+
+
+def test_every_language_lies_below_the_usual_one(config: Config, tmp_path: Path) -> None:
+    """Added while calls are up, and taken away again; Asterisk knows them as hotline/welcome and hotline/en/welcome."""
+    source = real.REPO / "prompts/zh/welcome.wav"
+    for language in ("zh", "en"):
+        folder = tmp_path / "prompts" / language
+        folder.mkdir(parents=True)
+        (folder / "prompts.toml").touch()
+        shutil.copy(source, folder / "welcome.wav")
+    sounds = config.state.dir / "share-asterisk/sounds/hotline"
+    sounds.mkdir(parents=True)
+    for _ in range(2):
+        pbx.link_prompts(config, tmp_path)
+        found = sorted(str(path.relative_to(sounds)) for path in sounds.rglob("*.wav16"))
+        assert found == ["en/welcome.wav16", "welcome.wav16"]
+    (tmp_path / "prompts/en/welcome.wav").unlink()
+    pbx.link_prompts(config, tmp_path)
+    assert sorted(path.name for path in sounds.rglob("*.wav16")) == ["welcome.wav16"]
 
 
 async def test_no_unpacker_is_told_with_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -145,6 +145,13 @@ async def test_replay_is_what_needs_work_and_nothing_else(store: Store) -> None:
     assert [event for _, event in await store.unfinished()] == waiting
 
 
+async def test_the_leader_day_of_a_call_is_kept(store: Store) -> None:
+    queued = ev.CallQueued(1002.0, "1763900000.1", "leader", "key 3, leader day", about="市城管局张明：停车")
+    await tell(store, [arrived(), queued, ev.CallEnded(1003.0, queued.call_id, "abandoned")])
+    row = await store.call(queued.call_id)
+    assert row is not None and row.about == queued.about
+
+
 async def test_replay_has_calls_that_were_journalled_further_than_saved(store: Store) -> None:
     call = begin(arrived(1))
     over = evolve(call, ev.CallEnded(1010.0, CALL, "left_in_menu"))
