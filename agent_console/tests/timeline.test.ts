@@ -29,6 +29,8 @@ describe("timeline", () => {
     expect(told("StepStarted", { name: "menu:main", prompts: ["welcome"] })).toBe("开始播放语音菜单（main）");
     expect(told("StepEnded", { key: "2", failed: false })).toBe("市民按键 2");
     expect(told("StepEnded", { key: "", failed: false })).toBe("播放完毕，没有按键");
+    expect(told("StepEnded", { key: "", typed: 6, entry: "7" })).toBe("市民输入了 6 位密码");
+    expect(told("StepStarted", { name: "pin:deputy" })).toBe("开始播放密码询问（人大代表）");
     expect(told("StepEnded", { key: "", failed: true })).toBe("语音播放失败");
     expect(told("CallQueued", { queue: "enterprise", why: "key 2" })).toBe("进入“政企通”排队：按键 2");
     expect(told("CallQueued", { queue: "enterprise", why: "key 2, office closed: 国庆节假期，全天不开放" })).toBe(

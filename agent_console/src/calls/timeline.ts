@@ -36,6 +36,7 @@ export function word(group: string, value: string, words: Pick<Words, "t" | "te"
 function variant(kind: string, fields: Fields): string {
   if (kind === "StepEnded") {
     if (fields.failed) return "StepEndedFailed";
+    if (fields.typed) return "StepEndedPin";
     return fields.key ? "StepEndedKey" : "StepEnded";
   }
   if (kind === "RatingGiven") return fields.rating ? "RatingGiven" : "RatingGivenNone";
@@ -59,7 +60,7 @@ function params(kind: string, fields: Fields, words: Words): Record<string, stri
     case "StepStarted":
       return { name: step(text("name"), words) };
     case "StepEnded":
-      return { key: text("key") };
+      return { key: text("key"), typed: text("typed") };
     case "CallQueued":
       return { queue: words.queue(text("queue")), why: reading(text("why"), words.locale) };
     case "CallOffered": {
@@ -88,5 +89,6 @@ function params(kind: string, fields: Fields, words: Words): Record<string, stri
 
 function step(name: string, words: Words): string {
   const [kind = "", menu = ""] = name.split(":");
+  if (kind === "pin") return words.t("step.pin", { register: word("register", menu, words) });
   return menu ? words.t("step.menu", { menu }) : word("step", kind, words);
 }

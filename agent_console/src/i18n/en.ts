@@ -201,6 +201,7 @@ const en: Messages = {
   doing: { idle: "waiting for orders", ringing: "ringing", talking: "talking", dialling: "calling an outside number", outside: "talking outside", fallback: "static queue" },
   step: {
     menu: "the menu ({menu})",
+    pin: "the question for the PIN ({register})",
     announcement: "the place in the queue",
     notice: "the recording notice",
     rating: "the rating question",
@@ -242,6 +243,7 @@ const en: Messages = {
     StepStarted: "Began to play {name}",
     StepEnded: "Played to the end, no key pressed",
     StepEndedKey: "The citizen pressed {key}",
+    StepEndedPin: "The citizen typed a PIN of {typed} digits",
     StepEndedFailed: "The prompt could not be played",
     LanguageChosen: "Goes on in the language {language}",
     CallQueued: "Joined the queue “{queue}”: {why}",

@@ -203,6 +203,7 @@ const zh = {
   },
   step: {
     menu: "语音菜单（{menu}）",
+    pin: "密码询问（{register}）",
     announcement: "排队提示",
     notice: "录音告知",
     rating: "满意度评价提示",
@@ -244,6 +245,7 @@ const zh = {
     StepStarted: "开始播放{name}",
     StepEnded: "播放完毕，没有按键",
     StepEndedKey: "市民按键 {key}",
+    StepEndedPin: "市民输入了 {typed} 位密码",
     StepEndedFailed: "语音播放失败",
     LanguageChosen: "改用语言 {language}",
     CallQueued: "进入“{queue}”排队：{why}",
