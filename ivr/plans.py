@@ -12,7 +12,7 @@ from ivr.core import dialplan
 from ivr.core.dialplan import Plan
 from ivr.core.errors import DialplanError
 
-OPTIONAL = ("departments.toml", "leader_days.toml")
+OPTIONAL = ("departments.toml", "leader_days.toml", "limits.toml")
 FILES = ("city.toml", "queues.toml", "hotlines.toml", *OPTIONAL)
 
 
@@ -42,6 +42,7 @@ def load(root: Path, language: str) -> Plan:
         tables["departments.toml"],
         tables["leader_days.toml"],
         tables["hotlines.toml"],
+        tables["limits.toml"],
     )
 
 

@@ -131,6 +131,9 @@ _DOING = {
 _NOT_ANSWERED = frozenset({"0", "1", "2", "3", "5"})
 """ChannelState of a channel that we began: down … dialling, ringing. One that came in is 4 (ring) or 6 (up)."""
 
+_TRUNK = re.compile(r"PJSIP/trunk-(.+)-[0-9a-f]+")
+"""A trunk's channel: PJSIP/<endpoint>-<counter>."""
+
 _CONNECTED = {"ringing": "talking", "dialling": "outside"}
 """The same in a bridge."""
 
@@ -186,7 +189,9 @@ def _arrived(message: Headers, at: float) -> CallArrived | None:
     # The dialplan leaves the codec's rate in the account code.
     ani, dnis = _number(message.get("CallerIDNum", "")), _number(message.get("Exten", ""))
     rate = max(_integer(message.get("AccountCode", "")), 8000)
-    return CallArrived(at, message["Linkedid"], message.get("Channel", ""), ani, dnis, rate)
+    channel = message.get("Channel", "")
+    trunk = _TRUNK.fullmatch(channel)
+    return CallArrived(at, message["Linkedid"], channel, ani, dnis, rate, trunk[1] if trunk else "")
 
 
 def _command_ended(message: Headers, at: float) -> CommandEnded | None:

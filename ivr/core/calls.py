@@ -142,6 +142,12 @@ class Call:
     person: str = ""
     """Their name in it."""
     level: str = ""
+    trunk: str = ""
+    """The trunk over which it came, or ""."""
+    slowed_by: str = ""
+    """`mark`, `number` or `trunk`: why it stands further back in the line; "" when it does not."""
+    slow_s: float = 0.0
+    """How many seconds further back."""
     hotline: str = ""
     """Number of the merged hotline that was dialled, or ""."""
     hotline_name: str = ""
@@ -237,7 +243,7 @@ def begin(event: ev.CallArrived | ev.CallFound | ev.CallFellBack | ev.CallbackTr
         )  # fmt: skip
     rate = event.rate if isinstance(event, ev.CallArrived) else 8000
     call = Call(event.call_id, event.channel, event.ani, event.dnis, rate, event.at)
-    return _found(call, event) if isinstance(event, ev.CallFound) else call
+    return _found(call, event) if isinstance(event, ev.CallFound) else replace(call, trunk=event.trunk)
 
 
 def evolve(call: Call, event: Event) -> Call:
@@ -265,6 +271,8 @@ def evolve(call: Call, event: Event) -> Call:
             return replace(call, step="", keys=keys, prompts_heard=heard)
         case ev.CallerRecognised():
             return replace(call, known_as=event.register, person=event.name, level=event.level)
+        case ev.CallerSlowed():
+            return replace(call, slowed_by=event.by, slow_s=event.slow_s)
         case ev.HotlineRecognised():
             return replace(call, hotline=event.hotline, hotline_name=event.name, mark=event.mark)
         case ev.LanguageChosen():
@@ -278,6 +286,7 @@ def evolve(call: Call, event: Event) -> Call:
                 queue=event.queue,
                 queued_at=first,
                 place_at=place,
+                slow_s=0.0 if event.place_at is not None else call.slow_s,
                 queued_why=event.why,
                 mark=event.mark or call.mark,
                 priority=event.priority,

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from ivr.core.city import City, Menu
+from ivr.core.abuse import Pacing
+from ivr.core.city import Caller, City, Menu
 from ivr.core.departments import Departments
 from ivr.core.errors import DialplanError, sentences
 from ivr.core.hotlines import NONE, Hotline, Hotlines
@@ -52,6 +53,7 @@ class Plan(Table):
     """Seconds that each prompt lasts; also the list of the prompts that exist, as `welcome` and `en/welcome`."""
     departments: Departments = Departments()
     leader_days: LeaderDays | None = None
+    pacing: Pacing = Pacing()
 
     def entry(self, ani: str, dnis: str, at: float, known: str = "") -> Led:
         """Where a call that arrives at `at` (seconds since the epoch) leads, and the rule's name in words.
@@ -88,11 +90,14 @@ class Plan(Table):
         for register, target in self.city.known.items():
             if register == known:
                 return target, f"known {register}"
+        caller = self.listed(ani)
+        return (caller, f"caller {caller.name}") if caller else None
+
+    def listed(self, ani: str) -> Caller | None:
+        """The `caller` of city.toml to which a calling number belongs."""
         number = national(ani)
-        for caller in self.city.caller if number else ():
-            if number in {national(n) for n in caller.numbers}:
-                return caller, f"caller {caller.name}"
-        return None
+        callers = self.city.caller if number else ()
+        return next((caller for caller in callers if number in {national(n) for n in caller.numbers}), None)
 
     def _priority(self, target: Target) -> int:
         """-1: not straight to a queue; above all priorities: an emergency."""
@@ -163,10 +168,12 @@ def parse(
     departments: Mapping[str, Any] | None = None,
     leader_days: Mapping[str, Any] | None = None,
     hotlines: Mapping[str, Any] | None = None,
+    limits: Mapping[str, Any] | None = None,
 ) -> Plan:
     """Check decoded tables. `durations`: seconds by prompt, as in `Plan`.
 
-    An empty `leader_days` counts as none, and without `hotlines` none is merged.
+    An empty `leader_days` counts as none; without `hotlines` none is merged, and without `limits` only marked callers
+    are slowed.
 
     Raises DialplanError with one sentence per mistake, each naming the file and the key.
     """
@@ -177,6 +184,7 @@ def parse(
         ("queues.toml", Queues, queues),
         ("departments.toml", Departments, departments or {}),
         ("hotlines.toml", Hotlines, {"count": 0} if hotlines is None else hotlines),
+        ("limits.toml", Pacing, limits or {}),
     ]
     if leader_days:
         tables.append(("leader_days.toml", LeaderDays, leader_days))
@@ -186,8 +194,8 @@ def parse(
         except ValidationError as error:
             problems += sentences(file, error.errors())
     if not problems:
-        city_table, queues_table, departments_table, hotlines_table, *days = parts
-        problems = list(mistakes(city_table, queues_table, departments_table, hotlines_table, durations, *days))
+        city_table, queues_table, departments_table, hotlines_table, pacing, *days = parts
+        problems = list(mistakes(city_table, queues_table, departments_table, hotlines_table, pacing, durations, *days))
     if problems:
         raise DialplanError("\n".join(problems))
     return Plan(
@@ -195,7 +203,8 @@ def parse(
         queues=parts[1],
         departments=parts[2],
         hotlines=parts[3],
-        leader_days=parts[4] if leader_days else None,
+        pacing=parts[4],
+        leader_days=parts[5] if leader_days else None,
         durations=dict(durations),
     )
 

@@ -29,6 +29,8 @@ class CallArrived:
     """Number that was dialled."""
     rate: int = 8000
     """Samples per second of the citizen's codec: 8000, or 16000 and up for a wideband leg."""
+    trunk: str = ""
+    """The name of the trunk over which it came, or "" for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +232,19 @@ class CallerRecognised:
     """A deputy's: 国家, 省, 市, 县 or 乡; else empty."""
     by: str
     """`number`, the one they call from, or `pin`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerSlowed:
+    """The call takes its place in the line as if it had come later: see `core.abuse`."""
+
+    at: float
+    call_id: str
+    by: str
+    """`mark`, `number` or `trunk`."""
+    slow_s: float
+    """How many seconds later."""
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -463,7 +478,7 @@ Event = (
     CallArrived | StepEnded | AgentAnswered | RingEnded | AgentHungUp | CallerHungUp | CallFellBack | CallFound
     | CitizenNotReached
     | CallsCounted | PhoneReached | PhoneLost | AgentSignedIn | AgentSignedOut | AgentPressedReady | AgentPressedBreak
-    | CallerRecognised | HotlineRecognised
+    | CallerRecognised | CallerSlowed | HotlineRecognised
     | StepStarted | LanguageChosen | CallQueued | CallOffered | RatingGiven | CallDismissed | CallEnded | AgentSetAside
     | WrapUpEnded | RecordingFinished | NoteWritten | LegDialled | LegAnswered | LegEnded
     | CallbackOrdered | CallbackClosed | CallbackOpened | CallbackImpossible

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
+from ivr.core import abuse, callbacks, leading, leases, menu, recovery, talking, transfers, waiting
 from ivr.core import actions as do
 from ivr.core import agents as agent_states
-from ivr.core import callbacks, leading, leases, menu, recovery, talking, transfers, waiting
 from ivr.core import calls as call_states
 from ivr.core import events as ev
 from ivr.core.actions import Action
@@ -76,6 +76,9 @@ class Floor:
         self.guesses = Guesses()
         self.registers = NOBODY
         """Who is known by their telephone. May be exchanged at any time."""
+        self.marks = abuse.Marks()
+        self.traffic = abuse.Traffic()
+        """Who has called of late."""
         self.line = Line(plan.queues.queue, plan.queues.order)
         """Who waits and who is free: always what `calls` and `agents` say."""
         self._plans: dict[str, Plan] = {}
@@ -171,6 +174,8 @@ class Floor:
                 return False
             self._plans[call_id] = self.plan
             call = call_states.begin(event)
+            if not call.task_id:
+                self.traffic.arrived(call_id, call.ani, call.trunk, event.at)
             self._set_call(call)
             self._seat_callback(call.ani, event.at)
             return True
@@ -187,6 +192,10 @@ class Floor:
         if not after.live:
             self._seat_callback(after.ani, event.at)
         self._follow(before, after, event)
+        if isinstance(event, ev.CallerSlowed):
+            self.traffic.slowed(call_id, event.by, event.at + event.slow_s)
+        elif isinstance(event, ev.CallEnded):
+            self.traffic.ended(call_id, event.at)
         return True
 
     def _follow(self, before: Call, after: Call, event: Event) -> None:
@@ -266,7 +275,8 @@ class Floor:
             case ev.CallArrived():
                 yield from callbacks.came_again(self, call, event.at)
                 yield from leases.renew(self, call, event.at)
-                yield from leading.begin(self, call, event.at)
+                yield from leading.judge(self, call, event.at)
+                yield from leading.begin(self, self.calls[call.call_id], event.at)
             case ev.StepEnded():
                 yield from self._after_step(call, event)
             case ev.CallQueued():
@@ -363,8 +373,14 @@ class Floor:
     def _seat(self, call: Call) -> None:
         # While a journal is replayed a call may wait in a queue that the plan has no more; `change_plan` follows.
         if call.stage is Stage.WAITING and call.queued_at is not None and call.queue in self.plan.queues.queue:
-            place_at = call.queued_at if call.place_at is None else call.place_at
-            self.line.join(call.call_id, call.queue, place_at, priority=call.priority, emergency=call.emergency)
+            self.line.join(
+                call.call_id,
+                call.queue,
+                call.queued_at if call.place_at is None else call.place_at,
+                priority=call.priority,
+                emergency=call.emergency,
+                slow_s=call.slow_s,
+            )
         else:
             self.line.leave(call.call_id)
 

@@ -18,6 +18,16 @@ if TYPE_CHECKING:
     from ivr.core.floor import Floor
 
 
+def judge(floor: Floor, call: Call, at: float) -> Iterator[Event]:
+    """Slow a nuisance caller down, and one of too many. Numbers that the city has listed are never slowed."""
+    plan = floor.plan_of(call.call_id)
+    if plan.listed(call.ani):
+        return
+    mark = floor.marks.of(call.ani, at)
+    if slowed := floor.traffic.judge(call.call_id, plan.pacing, mark, at):
+        yield ev.CallerSlowed(at, call.call_id, slowed.by, slowed.slow_s, slowed.why)
+
+
 def begin(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
     """Lead a call that has just come."""
     if call.queue:  # found in a menu that they came to from the line
@@ -99,13 +109,15 @@ def queued(floor: Floor, call: Call, led: Led, at: float) -> ev.CallQueued:
     desk = desk_of(floor, call, name)
     mark = target.mark or ("emergency" if target.emergency else menu.LEADER_DAY if led.about else "")
     other = desk is not None and desk.queue is not None
+    slowed = call.slowed_by and call.queued_at is None and not target.emergency
+    say = floor.plan_of(call.call_id).pacing.say(call.slowed_by) if slowed else ()
     return ev.CallQueued(
         at,
         call.call_id,
         str(desk.queue) if desk and other else name,
         f"{led.why}, nobody signed in for {name}" if other else led.why,
         mark or (desk.mark if desk else ""),
-        (*target.say, *(desk.say if desk and other else ())),
+        (*say, *target.say, *(desk.say if desk and other else ())),
         target.priority,
         target.emergency,
         led.about,

@@ -94,9 +94,10 @@ class Line:
         emergency: bool = False,
         moved_at: float | None = None,
         known: str = "",
+        slow_s: float = 0.0,
     ) -> None:
         """Somebody waits in a queue from `queued_at` on; one who waits already changes over. See `standing.Waiter`."""
-        waiter = Waiter(call_id, queue, queued_at, priority, emergency, moved_at, known)
+        waiter = Waiter(call_id, queue, queued_at, priority, emergency, moved_at, known, slow_s)
         place = self._places.get(call_id)
         if place and place.waiter == waiter:
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from ivr.core.abuse import MARK, NUMBER, TRUNK, Pacing
 from ivr.core.city import City, Menu
 from ivr.core.departments import Departments
 from ivr.core.hotlines import Hotlines, listed_twice
@@ -57,6 +58,7 @@ def mistakes(
     queues: Queues,
     departments: Departments,
     hotlines: Hotlines,
+    pacing: Pacing,
     prompts: Mapping[str, float],
     days: LeaderDays | None = None,
 ) -> Iterator[str]:
@@ -74,7 +76,7 @@ def mistakes(
         yield from _leader_days(days, city, queues)
     for name in circles(queues.queue):
         yield f"queues.toml: queue.{name}: nobody_signed_in leads in a circle."
-    for where, name in _used(city, queues, hotlines, departments, days):
+    for where, name in _used(city, queues, hotlines, departments, pacing, days):
         if name not in prompts:
             yield f"{where}: there is no prompt {name!r} in prompts/."
     yield from _circles(city)
@@ -86,9 +88,8 @@ def mistakes(
 
 def untranslated(plan: Plan) -> Iterator[tuple[str, list[str]]]:
     """Languages, and the prompts in use that they lack: callers hear the usual ones."""
-    used = sorted(
-        {name for _, name in _used(plan.city, plan.queues, plan.hotlines, plan.departments, plan.leader_days)}
-    )
+    tables = (plan.city, plan.queues, plan.hotlines, plan.departments, plan.pacing, plan.leader_days)
+    used = sorted({name for _, name in _used(*tables)})
     for code in plan.city.language:
         if lacking := [name for name in used if plan.spoken(name, code) == name]:
             yield code, lacking
@@ -164,11 +165,19 @@ def _callers(city: City) -> Iterator[str]:
 
 
 def _used(
-    city: City, queues: Queues, hotlines: Hotlines, departments: Departments, days: LeaderDays | None
+    city: City,
+    queues: Queues,
+    hotlines: Hotlines,
+    departments: Departments,
+    pacing: Pacing,
+    days: LeaderDays | None,
 ) -> Iterator[tuple[str, str]]:
     """Every prompt that somebody may hear, with the place that names it."""
     yield from _prompts(city, queues, hotlines, days)
     yield from _departments_prompts(departments)
+    for by in (MARK, NUMBER, TRUNK):
+        for prompt in pacing.say(by):
+            yield f"limits.toml: {'marked' if by == MARK else by}.say", prompt
 
 
 def _prompts(city: City, queues: Queues, hotlines: Hotlines, days: LeaderDays | None) -> Iterator[tuple[str, str]]:

@@ -37,6 +37,8 @@ class Waiter:
     """When a supervisor moved them up."""
     known: str = ""
     """The agent who knows them, or ""."""
+    slow_s: float = 0.0
+    """They stand where they would if they had come so much later: see `abuse`."""
 
 
 def priority_of(waiter: Waiter, queue: Queue) -> int:
@@ -49,7 +51,8 @@ def key_of(waiter: Waiter, queue: Queue, order: Order) -> Key:
     A point of priority is worth `order.age_s` seconds of waiting, and no more: priorities age. Everybody ages at the
     same speed, so the order of two callers never turns round (a sorted list stays sorted), and nobody starves: who
     comes more than (their priority − mine) · age_s after me stands behind me. J. R. Jackson's dynamic priorities (1960)
-    with the priority as a head start; strict priorities let a stream of urgent callers shut out all others.
+    with the priority as a head start; strict priorities let a stream of urgent callers shut out all others. Who is
+    slowed starts so many seconds behind, and loses nothing else.
 
     Two exceptions stand before that: emergencies, and those whom a supervisor has moved up, who come in the order in
     which they were moved.
@@ -58,7 +61,7 @@ def key_of(waiter: Waiter, queue: Queue, order: Order) -> Key:
         return EMERGENCY, waiter.queued_at, waiter.call_id
     if waiter.moved_at is not None:
         return MOVED_UP, waiter.moved_at, waiter.call_id
-    return USUAL, waiter.queued_at - priority_of(waiter, queue) * order.age_s, waiter.call_id
+    return USUAL, waiter.queued_at + waiter.slow_s - priority_of(waiter, queue) * order.age_s, waiter.call_id
 
 
 def steps_of(queue: Queue) -> Steps:

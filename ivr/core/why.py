@@ -73,6 +73,8 @@ def _phrases(facts: Facts, queue: Queue) -> Iterator[str]:
         rank = "emergency"
     elif waiter.moved_at is not None:
         rank = "moved up"
+    if waiter.slow_s:
+        rank += f", slowed by {waiter.slow_s:.0f} s"
     yield f"place {facts.place} in the line, {rank}, waited {max(0.0, facts.waited_s):.0f} s"
     yield from _passed("callers ahead", "nobody free for them", facts.callers_waiting)
     yield from _passed("callers ahead", "kept for the agent who knows them", facts.callers_held)

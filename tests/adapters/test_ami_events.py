@@ -50,15 +50,19 @@ def agi_end(result: str) -> dict[str, str]:
 TABLE: dict[str, tuple[Mapping[str, str], object]] = {
     "a call": (
         {**CITIZEN, "Event": "AsyncAGIStart", "Env": ENV},
-        CallArrived(AT, CALL, LINE, "13800001111", "12345", 8000),
+        CallArrived(AT, CALL, LINE, "13800001111", "12345", 8000, "local"),
     ),
     "a wideband call": (
         {**CITIZEN, "Event": "AsyncAGIStart", "AccountCode": "16000"},
-        CallArrived(AT, CALL, LINE, "13800001111", "12345", 16000),
+        CallArrived(AT, CALL, LINE, "13800001111", "12345", 16000, "local"),
+    ),
+    "a call from elsewhere than a trunk": (
+        {**CITIZEN, "Event": "AsyncAGIStart", "Channel": "PJSIP/citizen-0000000a"},
+        CallArrived(AT, CALL, "PJSIP/citizen-0000000a", "13800001111", "12345", 8000),
     ),
     "a call whose account code says nothing": (
         {**CITIZEN, "Event": "AsyncAGIStart", "AccountCode": "x"},
-        CallArrived(AT, CALL, LINE, "13800001111", "12345", 8000),
+        CallArrived(AT, CALL, LINE, "13800001111", "12345", 8000, "local"),
     ),
     "AGI on another channel of the call": ({**AGENT, "Event": "AsyncAGIStart"}, None),
     "the end of AGI": ({**CITIZEN, "Event": "AsyncAGIEnd"}, LeftAgi(AT, CALL)),

@@ -31,6 +31,7 @@ _steps = st.lists(
                     "emergency": st.booleans(),
                     "moved_at": st.one_of(st.none(), _times),
                     "known": _agents,
+                    "slow_s": st.sampled_from([0.0, 5.0, 60.0]),
                 },
             ),
         ),

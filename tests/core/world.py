@@ -44,21 +44,27 @@ def shipped_tables() -> tuple[dict[str, Any], dict[str, Any]]:
 def shipped_plan(changes: Mapping[str, Any] | None = None) -> dialplan.Plan:
     """The plan in dialplans/, with every prompt two seconds long.
 
-    `changes` are laid over it, file by file: `{"city": {...}, "queues": {...}, "leader_days": {...}}`.
+    `changes` are laid over it, file by file: `{"city": {...}, "queues": {...}, "leader_days": {...}}`. Without
+    `limits` nobody is slowed but by a mark.
     """
     changes = changes or {}
     tables = shipped_tables()
     for table, name in zip(tables, ("city", "queues"), strict=True):
         _lay(table, changes.get(name, {}))
-    return plan_of(*tables, changes.get("leader_days"))
+    return plan_of(*tables, changes.get("leader_days"), changes.get("limits"))
 
 
-def plan_of(city: dict[str, Any], queues: dict[str, Any], leader_days: dict[str, Any] | None = None) -> dialplan.Plan:
+def plan_of(
+    city: dict[str, Any],
+    queues: dict[str, Any],
+    leader_days: dict[str, Any] | None = None,
+    limits: dict[str, Any] | None = None,
+) -> dialplan.Plan:
     """A plan with the shipped hotlines, and with the shipped prompts, each two seconds long."""
     names = tomllib.loads((REPO / "prompts/zh/prompts.toml").read_text("utf-8"))
     hotlines = tomllib.loads((REPO / "dialplans/hotlines.toml").read_text("utf-8"))
     durations = dict.fromkeys(_texts(names), 2.0)
-    return dialplan.parse(city, queues, durations, leader_days=leader_days, hotlines=hotlines)
+    return dialplan.parse(city, queues, durations, leader_days=leader_days, hotlines=hotlines, limits=limits)
 
 
 def keyed_plan() -> dialplan.Plan:
@@ -183,11 +189,11 @@ class World:
 
     # --- what can happen ----------------------------------------------------------------------------------------------
 
-    def arrive(self, ani: str = "13800138000", dnis: str = "12345") -> str:
+    def arrive(self, ani: str = "13800138000", dnis: str = "12345", trunk: str = "") -> str:
         self.calls_made += 1
         call_id = f"{self.now:.0f}.{self.calls_made}"
         self.lines[call_id] = Line(ani, dnis)
-        self.tell(ev.CallArrived(self.now, call_id, f"PJSIP/local-{self.calls_made}", ani, dnis))
+        self.tell(ev.CallArrived(self.now, call_id, f"PJSIP/local-{self.calls_made}", ani, dnis, trunk=trunk))
         return call_id
 
     def hang_up(self, call_id: str) -> None:

@@ -14,7 +14,7 @@ type Fields = TimelineEntry["fields"];
 
 /** Kinds of which there is a sentence: `timeline.<kind>` in the messages. */
 export const KINDS = [
-  "CallArrived", "CallerRecognised", "HotlineRecognised", "StepStarted", "StepEnded", "CallQueued", "CallOffered", "AgentAnswered", "RingEnded", "AgentHungUp",
+  "CallArrived", "CallerRecognised", "CallerSlowed", "HotlineRecognised", "StepStarted", "StepEnded", "CallQueued", "CallOffered", "AgentAnswered", "RingEnded", "AgentHungUp",
   "CallerHungUp", "CallFellBack", "CallFound", "RatingGiven", "CallDismissed", "CallEnded", "AgentSetAside",
   "RecordingFinished", "NoteWritten", "LegDialled", "LegAnswered", "LegEnded", "LanguageChosen",
 ] as const;
@@ -53,6 +53,8 @@ function params(kind: string, fields: Fields, words: Words): Record<string, stri
       return { ani: text("ani"), dnis: text("dnis") };
     case "CallerRecognised":
       return { name: text("name"), register: word("register", text("register"), words), level: text("level") };
+    case "CallerSlowed":
+      return { seconds: String(Math.round(Number(fields.slow_s))), why: reading(text("why"), words.locale) };
     case "HotlineRecognised":
       return { hotline: text("hotline"), name: text("name") };
     case "LanguageChosen":

@@ -239,6 +239,7 @@ const en: Messages = {
     CallArrivedWithheld: "A citizen (number withheld) dialled {dnis}; the exchange answered",
     CallerRecognised: "The number is in the register of {register}: {name} {level}",
     CallerRecognisedPin: "The PIN is in the register of {register}: {name} {level}",
+    CallerSlowed: "Slowed by {seconds} s: {why}",
     HotlineRecognised: "Dialled the merged hotline {hotline} {name}",
     StepStarted: "Began to play {name}",
     StepEnded: "Played to the end, no key pressed",

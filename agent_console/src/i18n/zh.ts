@@ -241,6 +241,7 @@ const zh = {
     CallArrivedWithheld: "市民（号码未显示）拨打 {dnis}，交换机已应答",
     CallerRecognised: "来电号码已登记：{register} {name} {level}",
     CallerRecognisedPin: "密码核对通过：{register} {name} {level}",
+    CallerSlowed: "放慢接入 {seconds} 秒：{why}",
     HotlineRecognised: "来源是归并热线 {hotline} {name}",
     StepStarted: "开始播放{name}",
     StepEnded: "播放完毕，没有按键",
