@@ -38,6 +38,7 @@ from ivr.core.actions import Action, CloseRecording, WriteNote
 from ivr.core.agents import Agent, Profile
 from ivr.core.books import Books
 from ivr.core.calls import Call
+from ivr.core.departments import Department
 from ivr.core.errors import AmiError, HotlineError, PbxError, RegisterError, StoreError
 from ivr.core.floor import Floor, Rules
 from ivr.switchboard import Switchboard
@@ -68,6 +69,7 @@ class State:
     calls: Mapping[str, Call]
     agents: Mapping[str, Agent]
     queues: Mapping[str, str]
+    departments: Mapping[str, Department]
     warnings: Sequence[str]
 
 
@@ -175,7 +177,9 @@ class Hotline:
 
     def state(self) -> State:
         names = {name: queue.name for name, queue in self.floor.plan.queues.queue.items()}
-        return State(self.floor.calls, self.floor.agents, names, [c.sentence for c in self.checks() if not c.ok])
+        departments = self.floor.plan.departments.department
+        warnings = [check.sentence for check in self.checks() if not check.ok]
+        return State(self.floor.calls, self.floor.agents, names, departments, warnings)
 
     def checks(self) -> list[CheckView]:
         speech = self.recogniser.state

@@ -24,6 +24,7 @@ from ivr.core.events import (
     LegAnswered,
     LegEnded,
     RingEnded,
+    RoomLeft,
 )
 
 Headers = Mapping[str, str]
@@ -57,6 +58,27 @@ class AgentLegBegan:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftRoom:
+    """Somebody is gone from the call's room, or never came. `who` is a ring id or a leg id."""
+
+    at: float
+    call_id: str
+    who: str
+    reason: str = ""
+    """Of a leg: why, if it was never answered (a LegEnded.reason)."""
+
+
+@dataclass(frozen=True, slots=True)
+class InRoom:
+    """Somebody besides the citizen is in the call's room. `who` is a ring id or a leg id."""
+
+    at: float
+    call_id: str
+    who: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
 class LeftAgi:
     """The citizen's channel takes no more commands: it hung up, or went on in the dialplan."""
 
@@ -82,7 +104,7 @@ class EndpointSeen:
     reachable: bool
 
 
-Sign = CommandEnded | AgentLegBegan | LeftAgi | EndpointSeen | KeyPressed
+Sign = CommandEnded | AgentLegBegan | LeftAgi | EndpointSeen | KeyPressed | LeftRoom
 
 _ANI_LENGTH = 40
 _WITHHELD = frozenset({"", "<unknown>", "unknown", "anonymous", "restricted", "withheld", "private", "unavailable"})
@@ -124,6 +146,7 @@ _DOING = {
     "ring": "ringing",
     "answered": "ringing",
     "outside": "dialling",
+    "room": "room",
     "fallback": "fallback",
 }
 """Context of the citizen's channel (dialplans/extensions.conf) → CallFound.doing, as long as nobody talks."""
@@ -137,9 +160,10 @@ _TRUNK = re.compile(r"PJSIP/trunk-(.+)-[0-9a-f]+")
 _CONNECTED = {"ringing": "talking", "dialling": "outside"}
 """The same in a bridge."""
 
+_AWAY = frozenset({*_CONNECTED, "room"})
 _OF_CONTROLLER = frozenset({"AGI", "Playback", "Read"})
-"""Applications that run for the controller. In `ring` and `outside` they mean that it is over: Asterisk still shows
-the context."""
+"""Applications that run for the controller. In the contexts of `_AWAY` they mean that it is over: Asterisk
+still shows the context."""
 
 
 def translate(message: Headers, at: float) -> Event | Sign | None:
@@ -148,9 +172,14 @@ def translate(message: Headers, at: float) -> Event | Sign | None:
     return rule(message, at) if rule else None
 
 
-def found(message: Headers, at: float) -> CallFound | AgentLegBegan | None:
-    """What one line of the list of channels (Status) means: a citizen's call, an agent's leg, or neither."""
+def found(message: Headers, at: float) -> CallFound | AgentLegBegan | InRoom | None:
+    """What one line of the list of channels (Status) means: a citizen's call, an agent's leg, somebody in a room."""
     call_id = message.get("Linkedid", "")
+    if leg := _LEG.fullmatch(message.get("Uniqueid", "")):
+        in_room = message.get("Context") == "room-outside"
+        return InRoom(at, leg[2], leg[1], message.get("Channel", "")) if in_room else None
+    if message.get("Context") == "room-agent":
+        return InRoom(at, call_id, f"{call_id}/{message.get('Exten', '')}", message.get("Channel", ""))
     if not _is_citizen(message):
         return AgentLegBegan(at, call_id, message.get("Channel", "")) if call_id else None
     if message.get("ChannelState", "") in _NOT_ANSWERED:
@@ -160,16 +189,28 @@ def found(message: Headers, at: float) -> CallFound | AgentLegBegan | None:
         return None
     if doing in _CONNECTED and message.get("BridgeID", ""):
         doing = _CONNECTED[doing]
-    elif doing in _CONNECTED and message.get("Application", "") in _OF_CONTROLLER:
+    elif doing in _AWAY and message.get("Application", "") in _OF_CONTROLLER:
         doing = "idle"
     # DNID and not Exten, which in `ring` and `fallback` is no longer the number that was dialled.
     ani, dnis = _number(message.get("CallerIDNum", "")), _number(message.get("DNID", ""))
     return CallFound(at, call_id, message.get("Channel", ""), doing, ani, dnis)
 
 
+_LEG_ID = re.compile(r"(.+)/t\d+")
+_LEG = re.compile(r"((.+)/t\d+)-leg")
+"""Unique id of a channel that was called into a room: leg id and call id. There is no "." after the last "-", so that
+Asterisk never takes it for the older of two linked ids."""
+
+
+def leg_channel(leg_id: str) -> str:
+    """The unique id that the channel of this leg is given."""
+    return f"{leg_id}-leg"
+
+
 def _is_citizen(message: Headers) -> bool:
     """True for the channel that the call began with."""
-    return bool(message.get("Linkedid")) and message.get("Uniqueid") == message.get("Linkedid")
+    own = message.get("Uniqueid", "")
+    return bool(own) and own == message.get("Linkedid") and not _LEG.fullmatch(own)
 
 
 def _number(text: str) -> str:
@@ -214,7 +255,13 @@ def _dialling(message: Headers, at: float) -> AgentLegBegan | None:
     return AgentLegBegan(at, message["Linkedid"], channel) if _is_citizen(message) and channel else None
 
 
-def _hung_up(message: Headers, at: float) -> CallerHungUp | None:
+_CAUSES = {"17": "busy", "21": "rejected", "16": "no_answer", "18": "no_answer", "19": "no_answer"}
+"""Q.850 cause → LegEnded.reason of one who did not answer."""
+
+
+def _hung_up(message: Headers, at: float) -> CallerHungUp | LeftRoom | None:
+    if message.get("Event") == "Hangup" and (leg := _LEG.fullmatch(message.get("Uniqueid", ""))):
+        return LeftRoom(at, leg[2], leg[1], _CAUSES.get(message.get("Cause", ""), "unreachable"))
     return CallerHungUp(at, message["Linkedid"], _integer(message.get("Cause", ""))) if _is_citizen(message) else None
 
 
@@ -231,7 +278,7 @@ def _device_state(message: Headers, at: float) -> EndpointSeen | None:
     )
 
 
-def _told_by_dialplan(message: Headers, at: float) -> Event | None:
+def _told_by_dialplan(message: Headers, at: float) -> Event | LeftRoom | None:
     """UserEvents of dialplans/extensions.conf."""
     call_id, ring_id, leg_id = (message.get(name, "") for name in ("CallId", "RingId", "LegId"))
     if not call_id:
@@ -245,6 +292,10 @@ def _told_by_dialplan(message: Headers, at: float) -> Event | None:
             return AgentHungUp(at, call_id, ring_id)
         case "HotlineRingEnded" if ring_id:
             return RingEnded(at, call_id, ring_id, _reason(message))
+        case "HotlineAgentLeft" if ring_id:
+            return LeftRoom(at, call_id, ring_id)
+        case "HotlineRoomLeft":
+            return RoomLeft(at, call_id)
         case "HotlineLegAnswered" if leg_id:
             return LegAnswered(at, call_id, leg_id)
         case "HotlineLegEnded" if leg_id:
@@ -263,11 +314,15 @@ _NOT_REACHED = {"1": "rejected", "3": "no_answer", "5": "busy"}
 """Reason of an OriginateResponse (AST_CONTROL_HANGUP, _RINGING, _BUSY) → CitizenNotReached.reason."""
 
 
-def _originated(message: Headers, at: float) -> CitizenNotReached | None:
-    if message.get("Response", "") != "Failure" or not message.get("ActionID", ""):
+def _originated(message: Headers, at: float) -> CitizenNotReached | LeftRoom | None:
+    # The id of the action is the call's or the leg's: a channel that was never made has none.
+    whose = message.get("ActionID", "")
+    if message.get("Response", "") != "Failure" or not whose:
         return None
-    # The id of the action is the call's: a channel that was never made has none.
-    return CitizenNotReached(at, message["ActionID"], _NOT_REACHED.get(message.get("Reason", ""), "unreachable"))
+    code = message.get("Reason", "")
+    if leg := _LEG_ID.fullmatch(whose):
+        return LeftRoom(at, leg[1], whose, _NOT_REACHED.get(code, "unreachable"))
+    return CitizenNotReached(at, whose, _NOT_REACHED.get(code, "unreachable"))
 
 
 _TABLE: dict[str, Callable[[Headers, float], Event | Sign | None]] = {

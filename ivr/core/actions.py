@@ -90,6 +90,55 @@ class DialOutside:
 
 
 @dataclass(frozen=True, slots=True)
+class ReleaseAgent:
+    """End the agent's part in the call. Ends as `AgentHungUp`."""
+
+    call_id: str
+    ring_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MoveAgent:
+    """Take the agent out of the talk into the call's room. Ends as `AgentMoved`, or as `AgentHungUp`."""
+
+    call_id: str
+    ring_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DialRoom:
+    """Call an outside number into the call's room, after the announcement. Ends as `LegAnswered` and `LegEnded`."""
+
+    call_id: str
+    leg_id: str
+    number: str
+    ring_s: int
+    announcement: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndLeg:
+    """Hang up the outside number that was called into the room. Ends as `LegEnded`."""
+
+    call_id: str
+    leg_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRoom:
+    """Bring the citizen into the call's room, until the last of the others has left it. Ends as `RoomLeft`."""
+
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveRoom:
+    """Take the citizen out of the room. Ends as `RoomLeft`."""
+
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class RenewLease:
     """Keep the dialplan from taking the call to the static queue for another `seconds`."""
 
@@ -130,7 +179,6 @@ class WriteNote:
 
 
 Action = (
-    Ask | AskPin | Say | PlayMusic | RingAgent | CancelRing | DialOutside | DialCitizen | RenewLease | HangUp
-    | CloseRecording
-    | WriteNote
+    Ask | AskPin | Say | PlayMusic | RingAgent | CancelRing | DialOutside | DialCitizen | ReleaseAgent | MoveAgent
+    | DialRoom | EndLeg | JoinRoom | LeaveRoom | RenewLease | HangUp | CloseRecording | WriteNote
 )  # fmt: skip

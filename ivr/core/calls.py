@@ -34,11 +34,22 @@ class Stage(StrEnum):
     TALKING = "talking"
     OUTSIDE = "outside"
     """An outside number is called for the citizen, or talks with them."""
+    CONSULTING = "consulting"
+    """The citizen hears music while their agent is in the room, to talk with an outside number."""
+    ROOM = "room"
+    """The citizen talks with the agent, an outside number, or both, in the call's room."""
     RATING = "rating"
     DIALLING = "dialling"
     FAREWELL = "farewell"
     FALLBACK = "fallback"
     ENDED = "ended"
+
+
+ROOM_STAGES = frozenset({Stage.CONSULTING, Stage.ROOM})
+"""Stages in which the call has a room."""
+
+ONWARD = frozenset({"blind", "back_to_line"})
+"""Transfers that begin when the agent is gone."""
 
 
 class Outcome(StrEnum):
@@ -84,6 +95,17 @@ class Ring:
 
 
 @dataclass(frozen=True, slots=True)
+class Transfer:
+    """What the agent asked for, as long as it is under way. See `TransferAsked`."""
+
+    kind: str
+    number: str = ""
+    name: str = ""
+    queue: str = ""
+    agent_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Leg:
     """One attempt to reach one outside number."""
 
@@ -96,6 +118,8 @@ class Leg:
     ended_at: float | None = None
     reason: str = ""
     """Why it ended: a `LegEnded.reason`, `caller_hung_up` or `lost`."""
+    room: bool = False
+    """It was called into the call's room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +188,7 @@ class Call:
     announcements: int = 0
     rings: tuple[Ring, ...] = ()
     legs: tuple[Leg, ...] = ()
+    transfer: Transfer | None = None
     rating: int | None = None
     ended_at: float | None = None
     outcome: Outcome | None = None
@@ -283,6 +308,7 @@ def evolve(call: Call, event: Event) -> Call:
             return replace(
                 call,
                 stage=Stage.WAITING,
+                transfer=None,
                 queue=event.queue,
                 queued_at=first,
                 place_at=place,
@@ -297,7 +323,7 @@ def evolve(call: Call, event: Event) -> Call:
         case ev.CallOffered():
             ring = Ring(event.ring_id, event.agent_id, event.at, event.why)
             stage = Stage.DIALLING if call.stage is Stage.DIALLING else Stage.RINGING
-            return replace(call, stage=stage, rings=(*call.rings, ring))
+            return replace(call, stage=stage, rings=(*call.rings, ring), transfer=None)
         case ev.AgentAnswered() if call.ring and call.ring.ring_id == event.ring_id:
             call = _ring(call, event.ring_id, answered_at=event.at, agent_rate=event.agent_rate)
             return replace(call, stage=Stage.TALKING)
@@ -306,21 +332,32 @@ def evolve(call: Call, event: Event) -> Call:
             return call if call.stage is Stage.DIALLING else replace(call, stage=Stage.WAITING)
         case ev.AgentHungUp() if call.ring and call.ring.ring_id == event.ring_id:
             call = _ring(call, event.ring_id, ended_at=event.at, reason="agent_hung_up")
+            stage = call.stage if call.stage in ROOM_STAGES else Stage.RATING
+            onward = call.transfer is not None and call.transfer.kind in ONWARD
+            return replace(call, stage=stage, transfer=call.transfer if onward else None)
+        case ev.TransferAsked() if fits(call, event):
+            asked = Transfer(event.kind, event.number, event.name, event.queue, event.agent_id)
+            call = _leg(call, reason="cancelled") if event.kind == "cancel" else call
+            return replace(call, transfer=asked)
+        case ev.AgentMoved() if call.ring and call.ring.ring_id == event.ring_id and call.stage is Stage.TALKING:
+            return replace(call, stage=Stage.CONSULTING)
+        case ev.RoomJoined() if call.stage in ROOM_STAGES:
+            return replace(call, stage=Stage.ROOM, transfer=None)
+        case ev.RoomLeft() if call.stage is Stage.ROOM:
+            call = _ring(call, call.ring.ring_id, ended_at=event.at, reason="agent_hung_up") if call.ring else call
             return replace(call, stage=Stage.RATING)
         case ev.LegDialled():
-            leg = Leg(event.leg_id, event.number, event.name, event.at, event.why)
-            return replace(call, stage=Stage.OUTSIDE, legs=(*call.legs, leg))
+            leg = Leg(event.leg_id, event.number, event.name, event.at, event.why, room=event.room)
+            stage = call.stage if event.room else Stage.OUTSIDE
+            return replace(call, stage=stage, legs=(*call.legs, leg), transfer=None)
         case ev.LegAnswered() if call.leg and call.leg.leg_id == event.leg_id:
             return _leg(call, answered_at=event.at)
         case ev.LegEnded() if call.leg and call.leg.leg_id == event.leg_id:
-            met = call.leg.answered_at is not None
-            return _leg(
-                replace(call, stage=Stage.RATING if met else call.stage), ended_at=event.at, reason=event.reason
-            )
+            return _leg_ended(call, event)
         case ev.RatingGiven():
             return replace(call, rating=event.rating)
         case ev.CallFellBack():
-            return replace(_close(call, event.at, "lost"), stage=Stage.FALLBACK, step="")
+            return replace(_close(call, event.at, "lost"), stage=Stage.FALLBACK, step="", transfer=None)
         case ev.CallFound():
             return _found(replace(call, channel=event.channel, step=""), event)
         case ev.CallDismissed():
@@ -340,8 +377,10 @@ def _found(call: Call, event: ev.CallFound) -> Call:
     if call.stage is Stage.DIALLING and event.doing == "idle":
         return _picked_up(call, event.at, event.channel, call.rate)
     # A conversation that the journal knows nothing of is out of our hands, like one in the static queue.
-    unknown = (event.doing in ("ringing", "talking") and call.ring is None) or (
-        event.doing in ("dialling", "outside") and call.leg is None
+    unknown = (
+        (event.doing in ("ringing", "talking") and call.ring is None)
+        or (event.doing in ("dialling", "outside") and call.leg is None)
+        or (event.doing == "room" and call.stage not in ROOM_STAGES)
     )
     if event.doing == "fallback" or unknown:
         return replace(_close(call, event.at, "lost"), stage=Stage.FALLBACK)
@@ -377,6 +416,36 @@ def _asked(call: Call, menu: str, at: float) -> Call:
 def _ring(call: Call, ring_id: str, **changes: object) -> Call:
     rings = tuple(replace(r, **changes) if r.ring_id == ring_id else r for r in call.rings)  # type: ignore[arg-type]
     return replace(call, rings=rings)
+
+
+def fits(call: Call, event: ev.TransferAsked) -> bool:
+    """Whether the agent may ask for this now."""
+    ring, leg = call.ring, call.leg
+    if ring is None or ring.ring_id != event.ring_id or ring.answered_at is None or call.transfer is not None:
+        return False
+    alone = call.stage is Stage.TALKING or (call.stage is Stage.ROOM and leg is None)
+    match event.kind:
+        case "back_to_line":
+            return alone
+        case "blind":
+            return alone and bool(event.number or event.queue or event.agent_id)
+        case "consult":
+            return call.stage is Stage.TALKING and bool(event.number)
+        case "three_way":
+            return (alone and bool(event.number)) or (call.stage is Stage.CONSULTING and leg is not None)
+        case "complete":
+            return call.stage in ROOM_STAGES and leg is not None and leg.answered_at is not None
+        case "cancel":
+            return call.stage in ROOM_STAGES and leg is not None
+    return False
+
+
+def _leg_ended(call: Call, event: ev.LegEnded) -> Call:
+    assert call.leg
+    met = call.leg.answered_at is not None
+    reason = "hung_up" if met else call.leg.reason or event.reason
+    stage = Stage.RATING if met and not call.leg.room else call.stage
+    return _leg(replace(call, stage=stage, transfer=None), ended_at=event.at, reason=reason)
 
 
 def _leg(call: Call, **changes: object) -> Call:

@@ -82,6 +82,23 @@ class AgentHungUp:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentMoved:
+    """The agent was taken out of the talk towards the room; the citizen is alone and waits for orders."""
+
+    at: float
+    call_id: str
+    ring_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoomLeft:
+    """The citizen is out of the room, in which nobody is left, and waits for orders."""
+
+    at: float
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class LegAnswered:
     """An outside number was picked up, and has heard where the call comes from."""
 
@@ -138,9 +155,12 @@ class CallFound:
     channel: str
     doing: str
     """`idle` (in AsyncAGI, waiting for orders), `ringing`, `talking`, `dialling` or `outside` (an outside number rings,
-    or talks with the citizen), `calling` (the citizen, whom we call back, has not answered yet), or `fallback`."""
+    or talks with the citizen), `calling` (the citizen, whom we call back, has not answered yet), `room` or
+    `fallback`."""
     ani: str = ""
     dnis: str = ""
+    room: tuple[str, ...] = ()
+    """Ring and leg ids of those who are in the call's room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +234,23 @@ class CallbackClosed:
     task_id: str
     by: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransferAsked:
+    """An agent who talks with the citizen wants them to be with somebody else."""
+
+    at: float
+    call_id: str
+    ring_id: str
+    kind: str
+    """`blind` (over, without a word), `back_to_line`, `consult` (the citizen hears music meanwhile), `three_way`,
+    `complete` (the agent leaves the two others), `cancel` (the outside number leaves)."""
+    number: str = ""
+    name: str = ""
+    """Of the number: what the city calls it."""
+    queue: str = ""
+    agent_id: str = ""
 
 
 # --- decided by the core, journalled before they are applied ---------------------------------------------------------
@@ -326,6 +363,16 @@ class LegDialled:
     name: str
     """What the city calls it, or the number."""
     why: str = ""
+    room: bool = False
+    """True when it is called into the call's room, by an agent."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomJoined:
+    """The citizen was sent into the call's room, to the agent, the outside number, or both."""
+
+    at: float
+    call_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -483,6 +530,7 @@ Event = (
     | WrapUpEnded | RecordingFinished | NoteWritten | LegDialled | LegAnswered | LegEnded
     | CallbackOrdered | CallbackClosed | CallbackOpened | CallbackImpossible
     | CallbackTried | CallbackFailed | CallbackHandedOver | CallbackReached | CallbackDropped
+    | TransferAsked | AgentMoved | RoomJoined | RoomLeft
 )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from ivr.core import events as ev
 from ivr.core.actions import Action
 from ivr.core.agents import Agent, Profile, Status
 from ivr.core.callbacks import Callback, Dialling
-from ivr.core.calls import Call, Stage
+from ivr.core.calls import ROOM_STAGES, Call, Stage
 from ivr.core.dialplan import Plan
 from ivr.core.events import Event
 from ivr.core.line import Line
@@ -288,17 +288,28 @@ class Floor:
             case ev.RingEnded():
                 yield from talking.not_answered(self, call, event)
             case ev.AgentHungUp():
-                yield from talking.agent_hung_up(self, call, event)
+                yield from transfers.agent_hung_up(self, call, event)
+            case ev.TransferAsked():
+                yield from transfers.asked(call, event)
+            case ev.AgentMoved():
+                yield from transfers.agent_moved(self, call, event)
+            case ev.RoomJoined():
+                yield from transfers.joined(self, call, event)
+            case ev.RoomLeft():
+                yield from transfers.room_left(self, call, event)
             case ev.LegDialled():
                 yield from transfers.dialled(self, call, event)
             case ev.LegEnded():
                 yield from transfers.ended(self, call, event)
             case ev.CallerHungUp():
+                if call.stage in ROOM_STAGES:
+                    yield from transfers.disband(call)
                 yield from talking.caller_hung_up(call, event)
             case ev.CitizenNotReached():
                 yield ev.CallEnded(event.at, call.call_id, call_states.outcome_of(call))
             case ev.CallFellBack():
                 yield from talking.close_recordings(call)
+                yield from transfers.disband(call)
             case ev.CallDismissed():
                 yield do.HangUp(call.call_id)
             case ev.CallFound():
@@ -326,7 +337,7 @@ class Floor:
         yield from waiting.matches(self, now)
         for call_id, call in list(self.calls.items()):
             if call.live:
-                for due in (callbacks.overdue, leases.renew_due, waiting.move_due, waiting.announce_due):
+                for due in (callbacks.overdue, leases.renew_due, waiting.move_due, waiting.announce_due, transfers.due):
                     # What was due before, for this call or another, may have changed it.
                     yield from due(self, self.calls[call_id], now)
         self._forget_ended(now)

@@ -13,7 +13,7 @@ from ivr.core.spans import is_over
 if TYPE_CHECKING:
     from ivr.core.floor import Floor
 
-LEASED = frozenset({Stage.MENU, Stage.WAITING, Stage.RATING, Stage.FAREWELL})
+LEASED = frozenset({Stage.MENU, Stage.WAITING, Stage.CONSULTING, Stage.RATING, Stage.FAREWELL})
 """Stages in which the channel waits for our orders. While it rings or talks the dialplan has lifted the lease."""
 
 SILENT_S = 5

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from ivr.core import actions as do
 from ivr.core import events as ev
-from ivr.core import leading, leases, talking
+from ivr.core import leading, leases, talking, transfers
 from ivr.core.actions import Action
-from ivr.core.calls import Call, Stage
+from ivr.core.calls import ROOM_STAGES, Call, Stage
 from ivr.core.events import Event
 
 if TYPE_CHECKING:
@@ -21,9 +21,13 @@ def found(floor: Floor, call: Call, event: ev.CallFound) -> Iterator[Event | Act
     ring = call.ring
     if event.doing == "fallback":
         yield from talking.close_recordings(call)
+        yield from transfers.disband(call)
     elif event.doing == "talking":
         if ring and ring.answered_at is None:
             yield ev.AgentAnswered(event.at, call.call_id, ring.ring_id)
+        yield from transfers.again(call, event.at)
+    elif event.doing == "room":
+        yield from transfers.found(floor, call, event)
     elif event.doing == "outside":
         if call.leg and call.leg.answered_at is None:
             yield ev.LegAnswered(event.at, call.call_id, call.leg.leg_id)
@@ -37,6 +41,10 @@ def _idle(floor: Floor, call: Call, event: ev.CallFound) -> Iterator[Event | Act
     if ring and ring.answered_at is None:
         yield ev.RingEnded(event.at, call.call_id, ring.ring_id, "cancelled")
         yield do.PlayMusic(call.call_id)
+    elif call.stage in ROOM_STAGES:
+        yield from transfers.found(floor, call, event)
+    elif ring and ring.ring_id in event.room:
+        yield ev.AgentMoved(event.at, call.call_id, ring.ring_id)
     elif ring:
         yield ev.AgentHungUp(event.at, call.call_id, ring.ring_id)
     elif call.leg:

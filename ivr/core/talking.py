@@ -47,12 +47,6 @@ def not_answered(floor: Floor, call: Call, event: ev.RingEnded) -> Iterator[Even
         yield from leases.renew(floor, call, event.at)
 
 
-def agent_hung_up(floor: Floor, call: Call, event: ev.AgentHungUp) -> Iterator[Event | Action]:
-    """Ask the citizen for a rating."""
-    yield do.CloseRecording(call.call_id, event.ring_id)
-    yield from talk_over(floor, call, event.at)
-
-
 def talk_over(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
     """The citizen has talked: a rating, if it was with an agent, else goodbye."""
     yield from leases.renew(floor, call, at)

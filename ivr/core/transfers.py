@@ -1,4 +1,9 @@
-"""Calls that are given to an outside number: a department, 110, the duty mobile."""
+"""The agent gives the citizen on: blind, after a word, three together, or back to the line; and calls to the outside.
+
+A call's room is a conference. The agent is moved there out of the talk, the outside number is called there, and the
+citizen joins when it is their turn; until then they hear music. The citizen comes back to us when the last of the
+others has left. Whoever does not take them leaves them with the one who had them first (首接先受理).
+"""
 
 from __future__ import annotations
 
@@ -9,37 +14,182 @@ from ivr.core import actions as do
 from ivr.core import events as ev
 from ivr.core import leases, talking
 from ivr.core.actions import Action
-from ivr.core.calls import Call
+from ivr.core.calls import ONWARD, Call, Stage
 from ivr.core.events import Event
 
 if TYPE_CHECKING:
     from ivr.core.floor import Floor
 
-
 HEAD = 100
 """The priority of a citizen who comes back to us: before all but emergencies."""
 
 
-def dial(call: Call, at: float, number: str, name: str, why: str) -> Iterator[Event]:
-    """Give the citizen to an outside number."""
-    yield ev.LegDialled(at, call.call_id, f"{call.call_id}/t{len(call.legs) + 1}", number, name, why)
+def dial(call: Call, at: float, number: str, name: str, why: str, *, room: bool = False) -> Iterator[Event]:
+    """Give the citizen to an outside number, or call it into the room."""
+    yield ev.LegDialled(at, call.call_id, f"{call.call_id}/t{len(call.legs) + 1}", number, name or number, why, room)
 
 
 def dialled(floor: Floor, call: Call, event: ev.LegDialled) -> Iterator[Event | Action]:
     """Call the number."""
+    context, ring_s = floor.plan_of(call.call_id).departments.context, floor.rules.outside_s
+    if event.room:
+        yield do.DialRoom(call.call_id, event.leg_id, event.number, ring_s, context)
+        return
     # The lease is renewed before the dialling, never after: the dialplan lifts it when that begins.
     yield from leases.renew(floor, call, event.at)
-    context = floor.plan_of(call.call_id).departments.context
-    yield do.DialOutside(call.call_id, event.leg_id, event.number, floor.rules.outside_s, context)
+    yield do.DialOutside(call.call_id, event.leg_id, event.number, ring_s, context)
 
 
 def ended(floor: Floor, call: Call, event: ev.LegEnded) -> Iterator[Event | Action]:
     """After a talk outside the call is over; a citizen whom nobody took comes to us."""
     leg = call.legs[-1]
-    if leg.answered_at is not None:
+    if leg.room:
+        if call.stage is Stage.CONSULTING and call.ring:
+            yield ev.RoomJoined(event.at, call.call_id)
+    elif leg.answered_at is not None:
         yield from talking.talk_over(floor, call, event.at)
-        return
+    else:
+        yield from _unanswered(floor, call, event.at)
+
+
+def asked(call: Call, event: ev.TransferAsked) -> Iterator[Event | Action]:
+    """Begin what the agent asked for."""
+    if event.kind in ONWARD:
+        yield do.ReleaseAgent(call.call_id, event.ring_id)
+    elif call.stage is Stage.TALKING:
+        yield do.MoveAgent(call.call_id, event.ring_id)
+    elif call.leg is None:
+        yield from dial(call, event.at, event.number, event.name, _by(call), room=True)
+    else:
+        if event.kind == "cancel":
+            yield do.EndLeg(call.call_id, call.leg.leg_id)
+        if call.stage is Stage.CONSULTING:
+            yield ev.RoomJoined(event.at, call.call_id)
+        if event.kind == "complete":
+            yield do.ReleaseAgent(call.call_id, event.ring_id)
+
+
+def agent_moved(floor: Floor, call: Call, event: ev.AgentMoved) -> Iterator[Event | Action]:
+    """The agent is in the room, or nearly: call the outside number there, and let the citizen follow or hear music."""
+    transfer = call.transfer
     yield from leases.renew(floor, call, event.at)
+    if transfer is None or transfer.kind == "three_way":
+        yield ev.RoomJoined(event.at, call.call_id)
+    else:
+        yield do.PlayMusic(call.call_id)
+    if transfer:
+        yield from dial(call, event.at, transfer.number, transfer.name, _by(call), room=True)
+
+
+def joined(floor: Floor, call: Call, event: ev.RoomJoined) -> Iterator[Action]:
+    """Bring the citizen in."""
+    yield from leases.renew(floor, call, event.at)
+    yield do.JoinRoom(call.call_id)
+
+
+def room_left(floor: Floor, call: Call, event: ev.RoomLeft) -> Iterator[Event | Action]:
+    """Nobody else is in the room any more."""
+    leg = call.leg
+    yield from talking.close_recordings(call)
+    if leg:
+        yield from _end(leg.leg_id, call, event.at)
+    if call.transfer:
+        yield from _onward(floor, call, event.at)
+    elif leg and leg.answered_at is None:
+        yield from _unanswered(floor, call, event.at)
+    else:
+        yield from talking.talk_over(floor, call, event.at)
+
+
+def agent_hung_up(floor: Floor, call: Call, event: ev.AgentHungUp) -> Iterator[Event | Action]:
+    """What the agent asked for; else the other one has the citizen, or it is the line again, or the rating."""
+    yield do.CloseRecording(call.call_id, event.ring_id)
+    leg = call.leg
+    if call.stage is Stage.CONSULTING:
+        if leg and leg.answered_at is not None:
+            yield ev.RoomJoined(event.at, call.call_id)
+            return
+        if leg:
+            yield from _end(leg.leg_id, call, event.at)
+        yield from _unanswered(floor, call, event.at)
+    elif call.transfer:
+        yield from _onward(floor, call, event.at)
+    elif call.stage is not Stage.ROOM:
+        yield from talking.talk_over(floor, call, event.at)
+
+
+def disband(call: Call) -> Iterator[Action]:
+    """The citizen is gone from a call with a room: so shall be the others."""
+    for ring in call.rings[-1:]:
+        if ring.answered_at is not None and (ring.ended_at is None or ring.reason == "lost"):
+            yield do.ReleaseAgent(call.call_id, ring.ring_id)
+    for leg in call.legs[-1:]:
+        if leg.room and (leg.ended_at is None or leg.reason == "lost"):
+            yield do.EndLeg(call.call_id, leg.leg_id)
+
+
+def found(floor: Floor, call: Call, event: ev.CallFound) -> Iterator[Event | Action]:
+    """After a restart: who has left the room meanwhile, who has come, and the citizen where they should be."""
+    leg, ring = call.leg, call.ring
+    if leg and leg.room and leg.leg_id not in event.room:
+        yield from _end(leg.leg_id, call, event.at)
+    elif leg and leg.room and leg.answered_at is None:
+        yield ev.LegAnswered(event.at, call.call_id, leg.leg_id)
+    if ring and ring.ring_id not in event.room:
+        yield ev.AgentHungUp(event.at, call.call_id, ring.ring_id)
+    now = floor.calls[call.call_id]
+    if event.doing == "room" or now.stage is not call.stage:
+        return
+    if now.stage is Stage.CONSULTING:
+        yield do.PlayMusic(call.call_id)
+    elif now.ring or now.leg:
+        yield ev.RoomJoined(event.at, call.call_id)
+    else:
+        yield ev.RoomLeft(event.at, call.call_id)
+
+
+def again(call: Call, at: float) -> Iterator[Event | Action]:
+    """After a restart: what was asked for while the two still talk."""
+    to, ring = call.transfer, call.ring
+    if to and ring:
+        yield from asked(call, ev.TransferAsked(at, call.call_id, ring.ring_id, to.kind, to.number, to.name))
+
+
+def due(_floor: Floor, call: Call, _now: float) -> Iterator[Action]:
+    """A citizen who is alone in the room, because the last of the others left while they came, comes back."""
+    if call.stage is Stage.ROOM and not call.ring and not (call.leg and call.leg.answered_at is not None):
+        yield do.LeaveRoom(call.call_id)
+
+
+def _end(leg_id: str, call: Call, at: float) -> Iterator[Event | Action]:
+    yield do.EndLeg(call.call_id, leg_id)
+    yield ev.LegEnded(at, call.call_id, leg_id, "cancelled")
+
+
+def _onward(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
+    """A blind transfer, after the agent."""
+    to = call.transfer
+    assert to
+    yield from leases.renew(floor, call, at)
+    queue = to.queue or call.queue or floor.plan_of(call.call_id).default_queue(at)
+    agent = floor.agents.get(to.agent_id)
+    if to.number:
+        yield from dial(call, at, to.number, to.name, _by(call))
+    elif agent and agent.free:
+        yield ev.CallOffered(at, call.call_id, f"{call.call_id}/{len(call.rings) + 1}", agent.agent_id, (_by(call),))
+    else:
+        yield ev.CallQueued(at, call.call_id, queue, _by(call), priority=None if to.queue else HEAD)
+
+
+def _unanswered(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
+    """Nobody outside took the citizen: we keep them."""
+    leg = call.legs[-1] if call.legs else None
     plan = floor.plan_of(call.call_id)
-    queue, say = call.queue or plan.default_queue(event.at), (plan.departments.unanswered,)
-    yield ev.CallQueued(event.at, call.call_id, queue, f"{leg.name}: {event.reason}", say=say, priority=HEAD)
+    yield from leases.renew(floor, call, at)
+    queue, why = call.queue or plan.default_queue(at), f"{leg.name}: {leg.reason or 'cancelled'}" if leg else "transfer"
+    yield ev.CallQueued(at, call.call_id, queue, why, say=(plan.departments.unanswered,), priority=HEAD)
+
+
+def _by(call: Call) -> str:
+    talked = [ring for ring in call.rings if ring.answered_at is not None]
+    return f"transferred by {talked[-1].agent_id}" if talked else "transfer"

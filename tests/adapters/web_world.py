@@ -28,6 +28,7 @@ from ivr.core import events as ev
 from ivr.core.agents import Agent
 from ivr.core.books import Books
 from ivr.core.calls import Call
+from ivr.core.departments import Department
 from ivr.core.events import Event
 from ivr.core.floor import Floor, Rules
 from ivr.core.notes import Line, Note
@@ -47,6 +48,7 @@ class State:
     calls: dict[str, Call]
     agents: dict[str, Agent]
     queues: dict[str, str]
+    departments: dict[str, Department]
     warnings: list[str]
 
 
@@ -107,7 +109,8 @@ class World:
 
     def state(self) -> State:
         names = {name: queue.name for name, queue in self.floor.plan.queues.queue.items()}
-        return State(self.floor.calls, self.floor.agents, names, self.warnings)
+        departments = self.floor.plan.departments.department
+        return State(self.floor.calls, self.floor.agents, names, departments, self.warnings)
 
     def checks(self) -> list[CheckView]:
         return [

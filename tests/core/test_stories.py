@@ -60,6 +60,16 @@ def _check(world: World) -> None:
             assert line.orders or call.step == "", f"{call_id} waits for a prompt that nobody plays"
         if line.doing == "talking":
             assert call.stage is Stage.TALKING
+        if line.doing in ("dialling", "outside"):
+            assert call.stage is Stage.OUTSIDE
+        if line.doing == "room":
+            assert call.stage is Stage.ROOM
+        if call.stage is Stage.CONSULTING:
+            assert call.ring, f"{call_id} waits for an agent who is gone"
+            moving = any(e.call_id == call_id for e in world.rooms.errands)
+            assert call.leg or moving, f"{call_id} waits while nobody is called"
+        if call.stage is Stage.ROOM:
+            assert line.doing == "room" or line.orders, f"{call_id} should be in the room and nothing brings them there"
     for agent in floor.agents.values():
         if agent.status in _BUSY:
             call = floor.calls[agent.call_id]
@@ -79,6 +89,8 @@ def test_every_story_ends_in_exactly_one_outcome(seed: int, plan: Plan) -> None:
         _check_line(world.floor, world.now)
     for call_id in list(world.lines):
         world.hang_up(call_id)
+    world.rooms.run_errands()
+    assert not [room.there for room in world.rooms.rooms.values() if room.there], "somebody was left in a room"
     arrived = [e.call_id for e in world.journal if isinstance(e, ev.CallArrived)]
     outcomes = Counter(e.call_id for e in world.journal if isinstance(e, ev.CallEnded))
     assert set(outcomes) == set(arrived)

@@ -5,11 +5,15 @@ from __future__ import annotations
 from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ivr.core import actions as do
 from ivr.core import events as ev
 from ivr.core import transfers
+from ivr.core.agents import Status
 from ivr.core.calls import Outcome, Stage
+from tests.core.test_stories import _check as check
 from tests.core.world import World
 
 
@@ -59,3 +63,125 @@ def test_a_new_controller_finds_who_talks_outside() -> None:
     world.lines[call_id].doing = "idle"
     world.restart_controller()
     assert world.floor.calls[call_id].stage is Stage.RATING
+
+
+def _talking(seed: int = 1) -> tuple[World, str]:
+    """A citizen who talks with agent 8001."""
+    world = World(Random(seed))
+    world.tell(ev.AgentSignedIn(world.now, "8001"))
+    world.tell(ev.AgentPressedReady(world.now, "8001"))
+    call_id = world.arrive()
+    while world.lines[call_id].doing != "talking":
+        world.advance(call_id)
+        if world.floor.agents["8001"].status is Status.AWAY:
+            world.tell(ev.AgentPressedReady(world.now, "8001"))
+    return world, call_id
+
+
+def _ask(world: World, call_id: str, kind: str, **to: str) -> None:
+    ring = world.floor.calls[call_id].ring
+    assert ring
+    world.tell(ev.TransferAsked(world.now, call_id, ring.ring_id, kind, **to))
+    world.rooms.run_errands()
+
+
+def _consulting() -> tuple[World, str, str]:
+    """The agent talks with 110 in the room, and the citizen hears music."""
+    world, call_id = _talking(4)
+    _ask(world, call_id, "consult", number="110", name="110")
+    call = world.floor.calls[call_id]
+    assert call.stage is Stage.CONSULTING and call.leg, call
+    assert world.lines[call_id].orders == [do.PlayMusic(call_id)]
+    world.rooms.of(call_id).legs[call.leg.leg_id] = True
+    world.tell(ev.LegAnswered(world.now, call_id, call.leg.leg_id))
+    return world, call_id, call.leg.leg_id
+
+
+def _bring(world: World, call_id: str) -> None:
+    while world.lines[call_id].doing == "idle":
+        world.advance(call_id)
+
+
+def test_consult_and_complete_leaves_the_two_others_talking() -> None:
+    world, call_id, leg_id = _consulting()
+    world.now += 30
+    _ask(world, call_id, "complete")
+    _bring(world, call_id)
+    call = world.floor.calls[call_id]
+    assert (call.stage, call.ring, call.leg is not None) == (Stage.ROOM, None, True)
+    assert world.floor.agents["8001"].status is Status.WRAP_UP
+    talked = call.talk_s(world.now)
+    world.now += 60
+    world.rooms.leg_ends(call_id, leg_id, "unreachable")
+    call = world.floor.calls[call_id]
+    assert call.talk_s(world.now) == talked, "only the agent's time is talk time"
+    assert (call.legs[0].reason, call.stage, call.step_name) == ("hung_up", Stage.RATING, "rating")
+    assert call.legs[0].ended_at == world.now
+
+
+def test_consult_and_cancel_brings_the_two_together_again() -> None:
+    world, call_id, _ = _consulting()
+    _ask(world, call_id, "cancel")
+    _bring(world, call_id)
+    call = world.floor.calls[call_id]
+    assert call.stage is Stage.ROOM and call.ring and call.leg is None
+    assert world.rooms.of(call_id).there == (call.ring.ring_id,)
+    _ask(world, call_id, "back_to_line")
+    assert world.floor.calls[call_id].stage is Stage.WAITING
+    assert (world.floor.calls[call_id].priority, world.lines[call_id].doing) == (transfers.HEAD, "idle")
+
+
+def test_an_agent_who_hangs_up_while_nobody_has_answered_leaves_the_citizen_to_us() -> None:
+    world, call_id = _talking(4)
+    _ask(world, call_id, "consult", number="110", name="110")
+    world.rooms.agent_leaves(call_id)
+    world.rooms.run_errands()
+    call = world.floor.calls[call_id]
+    assert (call.stage, call.queued_why) == (Stage.WAITING, "110: cancelled")
+    assert world.rooms.of(call_id).legs == {}
+
+
+def test_three_talk_and_the_controller_is_killed() -> None:
+    world, call_id, leg_id = _consulting()
+    _ask(world, call_id, "three_way")
+    _bring(world, call_id)
+    world.restart_controller()
+    call = world.floor.calls[call_id]
+    assert call.stage is Stage.ROOM and call.ring and call.leg and call.leg.leg_id == leg_id
+    assert world.lines[call_id].doing == "room"
+    world.hang_up(call_id)
+    world.rooms.run_errands()
+    assert world.rooms.of(call_id).there == ()
+    assert world.floor.agents["8001"].status is Status.WRAP_UP
+
+
+@settings(max_examples=300, deadline=None)
+@given(seed=st.integers(min_value=0, max_value=2**32))
+def test_whatever_happens_in_a_room_nobody_is_left_in_it(seed: int) -> None:
+    world, call_id = _talking(seed)
+    dice = Random(seed)
+    for _ in range(25):
+        world.rooms.run_errands(0.7)
+        match dice.choice(["ask", "ask", "something", "advance", "advance", "time", "restart", "hang up"]):
+            case "ask":
+                world.rooms.ask()
+            case "something":
+                world.rooms.something()
+            case "advance" if call_id in world.lines and world.lines[call_id].doing != "talking":
+                world.advance(call_id)
+            case "time":
+                world.now += 1
+            case "restart" if dice.random() < 0.3:
+                world.restart_controller()
+            case "hang up" if dice.random() < 0.1:
+                world.hang_up(call_id)
+        world.tick()
+        check(world)
+    world.hang_up(call_id)
+    world.rooms.run_errands()
+    assert world.rooms.of(call_id).there == ()
+    call = world.floor.calls[call_id]
+    assert call.outcome is Outcome.ANSWERED and not call.ring and not call.leg
+    assert not [a for a in world.floor.agents.values() if a.status in (Status.RESERVED, Status.TALKING)]
+    releases = [e for e in world.journal if isinstance(e, ev.CallEnded)]
+    assert len(releases) == 1

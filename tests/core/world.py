@@ -16,6 +16,7 @@ from ivr.core.calls import Stage
 from ivr.core.events import Event
 from ivr.core.floor import Floor, Rules
 from ivr.core.registers import DEPUTY, ELDERLY, Entry, Registers, Seal
+from tests.core.rooms import Rooms
 
 REPO = Path(__file__).parents[2]
 SEAL = Seal(b"s" * 32)
@@ -119,6 +120,7 @@ class Line:
         self.orders: list[do.Action] = []
         self.doing = "idle"
         self.ring: do.RingAgent | None = None
+        self.leg = ""
         self.lease_until = 0.0
         self.number = ""
         """Of the citizen whose telephone rings, when the hotline called."""
@@ -147,6 +149,7 @@ class World:
         self.lines: dict[str, Line] = {}
         self.journal: list[Event] = []
         self.calls_made = 0
+        self.rooms = Rooms(self)
         for profile in self.profiles:
             self.tell(ev.PhoneReached(self.now, profile.agent_id))
 
@@ -169,6 +172,8 @@ class World:
             case do.DialCitizen():
                 self.lines[action.call_id] = dialled = Line()
                 dialled.doing, dialled.number = "calling", action.number
+            case do.ReleaseAgent() | do.MoveAgent() | do.DialRoom() | do.EndLeg() | do.LeaveRoom():
+                self.rooms.errands.append(action)
             case _ if line is None:
                 pass
             case do.HangUp():
@@ -222,7 +227,9 @@ class World:
                 self.tell(ev.AgentAnswered(self.now, call_id, line.ring.ring_id, 16000))
             else:
                 self._stop_ringing(call_id, line, self.dice.choice(["no_answer", "busy", "rejected", "unreachable"]))
-        elif line.orders:
+        elif line.doing in ("dialling", "outside"):
+            self._outside(call_id, line)
+        elif line.orders and line.doing == "idle":
             self._obey(call_id, line, line.orders.pop(0))
 
     def answer(self, call_id: str) -> None:
@@ -234,6 +241,15 @@ class World:
         """A citizen whom the hotline calls does not."""
         del self.lines[call_id]
         self.tell(ev.CitizenNotReached(self.now, call_id, reason))
+
+    def _outside(self, call_id: str, line: Line) -> None:
+        if line.doing == "dialling" and self.dice.random() < 0.5:
+            line.doing = "outside"
+            self.tell(ev.LegAnswered(self.now, call_id, line.leg))
+            return
+        reason = "hung_up" if line.doing == "outside" else self.dice.choice(["no_answer", "busy", "unreachable"])
+        line.doing, line.lease_until = "idle", self.now + 5
+        self.tell(ev.LegEnded(self.now, call_id, line.leg, reason))
 
     def _obey(self, call_id: str, line: Line, order: do.Action) -> None:
         match order:
@@ -248,6 +264,10 @@ class World:
                 self.tell(ev.StepEnded(self.now, call_id, order.step))
             case do.RingAgent():
                 line.doing, line.ring = "ringing", order
+            case do.DialOutside():
+                line.doing, line.leg = "dialling", order.leg_id
+            case do.JoinRoom():
+                self.rooms.citizen_in(call_id)
 
     def press(self) -> None:
         agent = self.dice.choice(self.profiles).agent_id
@@ -268,7 +288,8 @@ class World:
             self.tell(ev.PhoneReached(self.now, profile.agent_id))
         for call_id, line in list(self.lines.items()):
             line.orders = []
-            self.tell(ev.CallFound(self.now, call_id, "PJSIP/x", line.doing, ani=line.ani, dnis=line.dnis))
+            room = self.rooms.of(call_id).there
+            self.tell(ev.CallFound(self.now, call_id, "PJSIP/x", line.doing, line.ani, line.dnis, room))
         self.tell(ev.CallsCounted(began, tuple(self.lines)))
 
     def step(self) -> None:
@@ -278,6 +299,11 @@ class World:
             self.now = min(until, self.now + 0.5)
             self.tick()
             self._check_leases()
+        self.rooms.run_errands(0.8)
+        if self.dice.random() < 0.15:
+            self.rooms.ask()
+        if self.dice.random() < 0.2:
+            self.rooms.something()
         dice = self.dice.random()
         calls = list(self.lines)
         if dice < 0.15 and len(calls) < 8:
@@ -294,7 +320,7 @@ class World:
     def _check_leases(self) -> None:
         """The dialplan takes no caller away from a controller that is there."""
         for call_id, line in self.lines.items():
-            if self.floor.calls[call_id].stage in (Stage.MENU, Stage.WAITING, Stage.RATING):
+            if self.floor.calls[call_id].stage in (Stage.MENU, Stage.WAITING, Stage.CONSULTING, Stage.RATING):
                 assert line.lease_until > self.now, f"the lease of {call_id} ran out"
 
     def tick(self) -> None:

@@ -18,7 +18,8 @@ from tests.core.world import REPO
 
 STAGES = {
     Stage.MENU: "语音导航", Stage.WAITING: "排队中", Stage.RINGING: "振铃中", Stage.TALKING: "通话中",
-    Stage.OUTSIDE: "转外线", Stage.RATING: "评价中", Stage.FALLBACK: "应急排队", Stage.ENDED: "已结束",
+    Stage.OUTSIDE: "转外线", Stage.CONSULTING: "咨询中", Stage.ROOM: "三方通话",
+    Stage.RATING: "评价中", Stage.FALLBACK: "应急排队", Stage.ENDED: "已结束",
 }  # fmt: skip
 OUTCOMES = {
     Outcome.ANSWERED: "已接通", Outcome.ABANDONED: "排队中放弃", Outcome.LEFT_IN_MENU: "导航中挂机",

@@ -125,6 +125,40 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/desk/departments": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** To whom citizens can be given */
+        readonly get: operations["departments"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/desk/transfer": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** Give the citizen on, or bring somebody in */
+        readonly post: operations["transfer"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/phone": {
         readonly parameters: {
             readonly query?: never;
@@ -351,7 +385,7 @@ export interface components {
              * Stage
              * @enum {string}
              */
-            readonly stage: "menu" | "waiting" | "ringing" | "talking" | "outside" | "rating" | "dialling" | "farewell" | "fallback" | "ended";
+            readonly stage: "menu" | "waiting" | "ringing" | "talking" | "outside" | "consulting" | "room" | "rating" | "dialling" | "farewell" | "fallback" | "ended";
             /** Keys */
             readonly keys: string;
             /** Queue */
@@ -395,8 +429,11 @@ export interface components {
              * @enum {string}
              */
             readonly note_state: "none" | "pending" | "written" | "failed";
+            readonly leg: components["schemas"]["LegView"] | null;
             /** Rings */
             readonly rings: readonly components["schemas"]["RingView"][];
+            /** Legs */
+            readonly legs: readonly components["schemas"]["LegView"][];
             /** Recordings */
             readonly recordings: readonly components["schemas"]["RecordingView"][];
             readonly note: components["schemas"]["NoteView"];
@@ -427,7 +464,7 @@ export interface components {
              * Stage
              * @enum {string}
              */
-            readonly stage: "menu" | "waiting" | "ringing" | "talking" | "outside" | "rating" | "dialling" | "farewell" | "fallback" | "ended";
+            readonly stage: "menu" | "waiting" | "ringing" | "talking" | "outside" | "consulting" | "room" | "rating" | "dialling" | "farewell" | "fallback" | "ended";
             /** Keys */
             readonly keys: string;
             /** Queue */
@@ -471,6 +508,7 @@ export interface components {
              * @enum {string}
              */
             readonly note_state: "none" | "pending" | "written" | "failed";
+            readonly leg: components["schemas"]["LegView"] | null;
         };
         /**
          * Change
@@ -530,12 +568,53 @@ export interface components {
             /** Sentence */
             readonly sentence: string;
         };
+        /**
+         * Department
+         * @description One key on the agents' desks.
+         */
+        readonly Department: {
+            /** Department */
+            readonly department: string;
+            /** Name */
+            readonly name: string;
+            /** Number */
+            readonly number: string;
+            /** Emergency */
+            readonly emergency: boolean;
+        };
+        /** Departments */
+        readonly Departments: {
+            /** Departments */
+            readonly departments: readonly components["schemas"]["Department"][];
+        };
         /** Health */
         readonly Health: {
             /** Ok */
             readonly ok: boolean;
             /** Checks */
             readonly checks: readonly components["schemas"]["CheckView"][];
+        };
+        /**
+         * LegView
+         * @description One attempt to reach one outside number.
+         */
+        readonly LegView: {
+            /** Leg Id */
+            readonly leg_id: string;
+            /** Number */
+            readonly number: string;
+            /** Name */
+            readonly name: string;
+            /** Dialled At */
+            readonly dialled_at: number;
+            /** Answered At */
+            readonly answered_at: number | null;
+            /** Ended At */
+            readonly ended_at: number | null;
+            /** Reason */
+            readonly reason: string;
+            /** Room */
+            readonly room: boolean;
         };
         /**
          * LineView
@@ -748,6 +827,40 @@ export interface components {
                 readonly [key: string]: string | number | boolean | readonly string[] | null;
             };
         };
+        /**
+         * TransferOrder
+         * @description What an agent wants for the citizen whom they talk with; `blind`, `consult` and `three_way` need to whom.
+         *
+         *     `consult` and `three_way` call a department or a number. `complete`: the agent leaves the two others. `cancel`: the
+         *     outside number leaves.
+         */
+        readonly TransferOrder: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            readonly kind: "blind" | "back_to_line" | "consult" | "three_way" | "complete" | "cancel";
+            /**
+             * Department
+             * @default
+             */
+            readonly department: string;
+            /**
+             * Number
+             * @default
+             */
+            readonly number: string;
+            /**
+             * Queue
+             * @default
+             */
+            readonly queue: string;
+            /**
+             * Agent
+             * @default
+             */
+            readonly agent: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -764,7 +877,10 @@ export type CallPage = components['schemas']['CallPage'];
 export type CallSummary = components['schemas']['CallSummary'];
 export type Change = components['schemas']['Change'];
 export type CheckView = components['schemas']['CheckView'];
+export type Department = components['schemas']['Department'];
+export type Departments = components['schemas']['Departments'];
 export type Health = components['schemas']['Health'];
+export type LegView = components['schemas']['LegView'];
 export type LineView = components['schemas']['LineView'];
 export type Live = components['schemas']['Live'];
 export type LiveRequest = components['schemas']['LiveRequest'];
@@ -778,6 +894,7 @@ export type RingView = components['schemas']['RingView'];
 export type SignIn = components['schemas']['SignIn'];
 export type Snapshot = components['schemas']['Snapshot'];
 export type TimelineEntry = components['schemas']['TimelineEntry'];
+export type TransferOrder = components['schemas']['TransferOrder'];
 export type $defs = Record<string, never>;
 export interface operations {
     readonly who_am_i: {
@@ -1058,6 +1175,68 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["AgentView"];
+                };
+            };
+            /** @description What went wrong */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly departments: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description To whom citizens can be given */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Departments"];
+                };
+            };
+            /** @description What went wrong */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly transfer: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["TransferOrder"];
+            };
+        };
+        readonly responses: {
+            /** @description Give the citizen on, or bring somebody in */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["CallSummary"];
                 };
             };
             /** @description What went wrong */

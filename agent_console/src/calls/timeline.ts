@@ -16,7 +16,8 @@ type Fields = TimelineEntry["fields"];
 export const KINDS = [
   "CallArrived", "CallerRecognised", "CallerSlowed", "HotlineRecognised", "StepStarted", "StepEnded", "CallQueued", "CallOffered", "AgentAnswered", "RingEnded", "AgentHungUp",
   "CallerHungUp", "CallFellBack", "CallFound", "RatingGiven", "CallDismissed", "CallEnded", "AgentSetAside",
-  "RecordingFinished", "NoteWritten", "LegDialled", "LegAnswered", "LegEnded", "LanguageChosen",
+  "RecordingFinished", "NoteWritten", "LegDialled", "LegAnswered", "LegEnded", "LanguageChosen", "TransferAsked",
+  "AgentMoved", "RoomJoined", "RoomLeft",
 ] as const;
 
 /** One event as a sentence; an event of an unknown kind is shown as it is. */
@@ -76,6 +77,10 @@ function params(kind: string, fields: Fields, words: Words): Record<string, stri
       return { reason: word("legReason", text("reason"), words) };
     case "RingEnded":
       return { reason: word("reason", text("reason"), words) };
+    case "TransferAsked": {
+      const to = text("agent_id") ? words.agent(text("agent_id")) : text("queue") ? words.queue(text("queue")) : text("name");
+      return { kind: word("transferKind", text("kind"), words), name: to };
+    }
     case "LegDialled":
       return { name: text("name"), why: reading(text("why"), words.locale) };
     case "CallFound":

@@ -48,6 +48,12 @@ const READINGS: readonly (readonly [RegExp, string])[] = [
   [/^more than (\d+) calls at once from this trunk$/, "该中继同时来电超过 $1 个"],
   [/^slowed by (\d+) s$/, "放慢 $1 秒"],
   [/^longest idle$/, "空闲时间最长"],
+  [/^transferred by (\d+)$/, "坐席 $1 转来"],
+  [/^(.+): no_answer$/, "$1 无人接听"],
+  [/^(.+): busy$/, "$1 占线"],
+  [/^(.+): rejected$/, "$1 拒接"],
+  [/^(.+): unreachable$/, "$1 线路不通"],
+  [/^(.+): cancelled$/, "$1 已取消"],
   [/^(\d+) s$/, "$1 秒"],
 ];
 

@@ -19,15 +19,32 @@ from ivr.adapters.agi import commands
 from ivr.adapters.agi.outgoing import Outgoing
 from ivr.adapters.agi.survey import find_calls, find_phones
 from ivr.adapters.ami import Ami, Message
-from ivr.adapters.ami_events import AgentLegBegan, CommandEnded, EndpointSeen, KeyPressed, LeftAgi, Sign, translate
+from ivr.adapters.ami_events import (
+    AgentLegBegan,
+    CommandEnded,
+    EndpointSeen,
+    InRoom,
+    KeyPressed,
+    LeftAgi,
+    LeftRoom,
+    Sign,
+    leg_channel,
+    translate,
+)
 from ivr.core.actions import (
     Ask,
     AskPin,
     CancelRing,
     DialCitizen,
     DialOutside,
+    DialRoom,
+    EndLeg,
     HangUp,
+    JoinRoom,
+    LeaveRoom,
+    MoveAgent,
     PlayMusic,
+    ReleaseAgent,
     RenewLease,
     RingAgent,
     Say,
@@ -36,6 +53,7 @@ from ivr.core.errors import ActionRefused, ActionTimeout, HotlineError, LinkLost
 from ivr.core.events import (
     AgentAnswered,
     AgentHungUp,
+    AgentMoved,
     CallArrived,
     CallerHungUp,
     CallFellBack,
@@ -48,6 +66,7 @@ from ivr.core.events import (
     PhoneLost,
     PhoneReached,
     RingEnded,
+    RoomLeft,
     StepEnded,
 )
 from ivr.core.recordings import recording_base
@@ -56,9 +75,10 @@ from ivr.core.registers import PIN_DIGITS
 log = structlog.get_logger(__name__)
 
 ChannelAction = (
-    Ask | AskPin | Say | PlayMusic | RingAgent | CancelRing | DialOutside | DialCitizen | RenewLease | HangUp
+    Ask | AskPin | Say | PlayMusic | RingAgent | CancelRing | DialOutside | DialCitizen | ReleaseAgent | MoveAgent
+    | DialRoom | EndLeg | JoinRoom | LeaveRoom | RenewLease | HangUp
 )  # fmt: skip
-Told = Ask | AskPin | Say | RingAgent | DialOutside
+Told = Ask | AskPin | Say | RingAgent | DialOutside | JoinRoom
 """Actions for the end of which the core waits."""
 
 _SLACK_S = 10.0
@@ -66,6 +86,9 @@ _SLACK_S = 10.0
 
 _HANGUP_FOLLOWS_S = 0.2
 """A command also fails because the caller hung up, and Asterisk tells that only a moment later."""
+
+_TALK_S = 12 * 3600.0
+"""Longer than any talk."""
 
 _KINDS = ("-web", "-sip")
 """An agent has two SIP endpoints: `<id>-web` for the browser and `<id>-sip` for any other telephone."""
@@ -87,6 +110,9 @@ class _Ring:
     """"" when it was begun by a controller before this one."""
     answered: bool = False
     cancelled: bool = False
+    moving: bool = False
+    """The agent is being taken out of the talk, into the room."""
+    moved: bool = False
     legs: set[str] = field(default_factory=set)
     """Agent's channels."""
 
@@ -104,6 +130,7 @@ class _Call:
     ring: _Ring | None = None
     leg: str = ""
     """The leg_id of the outside number that rings or talks."""
+    in_room: bool = False
 
 
 class Channels:
@@ -167,6 +194,9 @@ class Channels:
             await self._outgoing.dial(action)
             return
         call = self._calls.get(action.call_id)
+        if isinstance(action, ReleaseAgent | EndLeg):
+            await self._end_other(action)  # who may be there for longer than the citizen
+            return
         if call is None:
             log.debug("agi.no_such_call", call_id=action.call_id, action=type(action).__name__)
             return
@@ -195,6 +225,15 @@ class Channels:
                     call.leg = action.leg_id
                     line = commands.outside(action, self._outside, self._prompt_path(action.announcement))
                     await self._command(call, action, action.ring_s + self._prompt_s(action.announcement), line)
+                case MoveAgent():
+                    await self._move(call, action)
+                case DialRoom():
+                    await self._dial_room(action)
+                case JoinRoom():
+                    call.in_room = True
+                    await self._command(call, action, _TALK_S, commands.ROOM)
+                case LeaveRoom():
+                    await self._ami.action("ConfbridgeKick", Conference=action.call_id, Channel=call.channel)
                 case PlayMusic():
                     await self._agi(call, (next(self._command_ids), commands.MUSIC))
                 case CancelRing():
@@ -212,6 +251,48 @@ class Channels:
             say("agi.not_performed", call_id=action.call_id, action=type(action).__name__, reason=str(error))
             if isinstance(action, Told):
                 self._failed(call, action)
+            elif isinstance(action, DialRoom):
+                self._tell(LegEnded(self._clock(), action.call_id, action.leg_id, "unreachable"))
+
+    async def _end_other(self, action: ReleaseAgent | EndLeg) -> None:
+        """Hang up an agent, or an outside number that was called into a room; who is gone already is no matter."""
+        try:
+            if isinstance(action, EndLeg):
+                await self._hang_up_leg(leg_channel(action.leg_id))
+            elif channel := await self._agent_channel(action):
+                await self._hang_up_leg(channel)
+        except HotlineError as error:
+            log.warning("agi.unsure", call_id=action.call_id, action=type(action).__name__, reason=str(error))
+
+    async def _agent_channel(self, action: ReleaseAgent | MoveAgent) -> str:
+        """The channel of the agent who talks with the citizen or is in the call's room; "" when there is none."""
+        call = self._calls.get(action.call_id)
+        talks = call is not None and call.ring is not None  # and is not with an agent of the static queue
+        for sign in await find_calls(self._ami, self._clock()):
+            in_talk = talks and isinstance(sign, AgentLegBegan) and sign.call_id == action.call_id
+            if in_talk or (isinstance(sign, InRoom) and sign.who == action.ring_id):
+                return sign.channel
+        return ""
+
+    async def _move(self, call: _Call, action: MoveAgent) -> None:
+        ring, channel = call.ring, await self._agent_channel(action)
+        if ring is None or ring.ring_id not in (action.ring_id, "") or not channel:
+            return  # the agent has hung up meanwhile, and that is told
+        ring.ring_id, ring.moving = action.ring_id, True
+        number = action.ring_id.removeprefix(f"{action.call_id}/")
+        try:
+            await self._ami.action("Redirect", Channel=channel, Context="room-agent", Exten=number, Priority="1")
+        except ActionRefused:
+            ring.moving = False
+            if ring.moved:
+                self._tell(AgentHungUp(self._clock(), action.call_id, action.ring_id))
+
+    async def _dial_room(self, action: DialRoom) -> None:
+        if not self._outside.endpoint:
+            self._tell(LegEnded(self._clock(), action.call_id, action.leg_id, "unreachable"))
+            return
+        fields = commands.into_room(action, self._outside, self._prompt_path(action.announcement))
+        await self._ami.action("Originate", deadline_s=5.0, **fields)
 
     def _length_s(self, prompts: tuple[str, ...]) -> float:
         return sum(map(self._prompt_s, prompts))
@@ -280,6 +361,9 @@ class Channels:
                 self._endpoint_seen(told)
             case KeyPressed():
                 self._key_pressed(told)
+            case LeftRoom():
+                # It says nothing of the citizen's own channel, so that one has not spoken for itself.
+                self._emit(_left_room(told))
             case LeftAgi():
                 self._left(self._calls.get(told.call_id))
             case _:
@@ -295,14 +379,20 @@ class Channels:
                 self._outgoing.over(event.call_id)
                 self._left(self._calls.pop(event.call_id, None))
                 self._early.pop(event.call_id, None)
-            case CallFellBack():
-                self._left(self._calls.get(event.call_id))
+            case CallFellBack() if call := self._calls.get(event.call_id):
+                call.ring = None
+                self._left(call)
             case AgentAnswered():
                 self._answered(event)
             case RingEnded() | AgentHungUp():
                 ring = self._ring_over(event.call_id, event.ring_id)
                 if ring and ring.cancelled and isinstance(event, RingEnded):
                     return replace(event, reason="cancelled")
+                if ring and ring.moving and isinstance(event, AgentHungUp):
+                    ring.moved = True
+                    return AgentMoved(event.at, event.call_id, event.ring_id)
+            case RoomLeft() if call := self._calls.get(event.call_id):
+                call.in_room = False
             case LegAnswered():
                 self._stop_timer(event.call_id, event.leg_id)
             case LegEnded():
@@ -363,7 +453,7 @@ class Channels:
         if end.failed:
             log.debug("agi.command_failed", call_id=end.call_id, action=type(action).__name__, code=end.code)
             self._failed(call, action)
-        elif isinstance(action, RingAgent | DialOutside):
+        elif isinstance(action, RingAgent | DialOutside | JoinRoom):
             self._failed(call, action)  # tells nothing when the dialplan has told the end, as it should
         elif isinstance(action, Say):
             self._tell(StepEnded(end.at, end.call_id, action.step))
@@ -396,6 +486,11 @@ class Channels:
         if not call.takes_orders:
             return
         at = self._clock()
+        if isinstance(action, JoinRoom):
+            if call.in_room:
+                call.in_room = False
+                self._tell(RoomLeft(at, action.call_id))
+            return
         if isinstance(action, DialOutside):
             if self._leg_over(action.call_id, action.leg_id):
                 self._tell(LegEnded(at, action.call_id, action.leg_id, "unreachable"))
@@ -462,6 +557,9 @@ class Channels:
         finally:
             self._spoke = None
         calls = {sign.call_id: sign for sign in told if isinstance(sign, CallFound)}
+        for sign in told:
+            if isinstance(sign, InRoom) and (found := calls.get(sign.call_id)):
+                calls[sign.call_id] = replace(found, room=(*found.room, sign.who))
         for call_id in before - calls.keys():
             self._left(self._calls.pop(call_id, None))
         silent = [found for call_id, found in calls.items() if call_id not in spoke]
@@ -482,8 +580,15 @@ class Channels:
         if found.doing in ("idle", "fallback"):
             for command_id in list(call.commands):
                 self._drop(call, command_id)
-            call.ring, call.leg = None, ""
+            call.ring, call.leg, call.in_room = None, "", False
         elif found.doing in ("ringing", "talking") and call.ring is None:
             call.ring = _Ring("")
+        call.in_room = found.doing == "room"
         if call.ring and found.doing == "talking":
             call.ring.answered = True
+
+
+def _left_room(sign: LeftRoom) -> AgentHungUp | LegEnded:
+    if sign.reason:
+        return LegEnded(sign.at, sign.call_id, sign.who, sign.reason)
+    return AgentHungUp(sign.at, sign.call_id, sign.who)

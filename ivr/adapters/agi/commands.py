@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ivr.core.actions import DialCitizen, DialOutside, RingAgent
+from ivr.adapters.ami_events import leg_channel
+from ivr.core.actions import DialCitizen, DialOutside, DialRoom, RingAgent
 from ivr.core.errors import AmiError, PromptError
 from ivr.core.registers import PIN_DIGITS
 
 MUSIC = "SET MUSIC ON"
+ROOM = "GOSUB room s 1"
 _MEANINGFUL = frozenset('&,^|()${}"\\\r\n\0')
 
 
@@ -68,6 +70,24 @@ def dial_string(action: DialCitizen, way: Outside) -> str:
         lacks = "no trunk that leads outside ([outside] trunk)" if number else "no number that can be dialled"
         raise AmiError(f"The callback {action.task_id} was not dialled: there is {lacks}.")
     return f"PJSIP/{number}@{way.endpoint}"
+
+
+def into_room(action: DialRoom, way: Outside, announcement: str) -> dict[str, str]:
+    """The fields of the AMI action Originate."""
+    variables = {"HOTLINE_CALL": action.call_id, "HOTLINE_LEG": action.leg_id, "HOTLINE_SAY": announcement}
+    return {
+        "ActionID": action.leg_id,
+        "Channel": f"PJSIP/{_plain(action.number)}@{way.endpoint or 'none'}",
+        "Context": "room-outside",
+        "Exten": "s",
+        "Priority": "1",
+        "Timeout": str(1000 * action.ring_s),
+        "CallerID": way.caller_id,
+        "Codecs": "g722,alaw,ulaw",
+        "ChannelId": leg_channel(action.leg_id),
+        "Async": "true",
+        "Variable": ",".join(f"{name}={_plain(value)}" for name, value in variables.items()),
+    }
 
 
 def _list(paths: Iterable[str]) -> str:

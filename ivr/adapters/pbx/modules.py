@@ -40,7 +40,10 @@ NEEDED = (
     "format_sln",
     # What the dialplan and the controller use.
     "pbx_config",
+    "bridge_builtin_features",
     "bridge_simple",
+    "bridge_softmix",
+    "app_confbridge",
     "app_dial",
     "app_mixmonitor",
     "app_playback",

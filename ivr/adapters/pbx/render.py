@@ -147,6 +147,7 @@ def _files(
         "http.conf": _fill("http", host=config.http.host, port=config.http.port),
         "rtp.conf": _fill("rtp", start=config.sip.rtp_start, end=config.sip.rtp_end),
         "musiconhold.conf": _fill("musiconhold", music=folders.music),
+        "confbridge.conf": _fill("confbridge"),
         "queues.conf": _fill("queues", members=_lines("member = {}", members)),
         "manager.conf": _fill(
             "manager",

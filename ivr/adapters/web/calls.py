@@ -58,6 +58,7 @@ async def call_detail(ask: Ask) -> CallDetail:
     return CallDetail(
         **views.archived_summary(row, state, deps.clock()).model_dump(),
         rings=[views.ring_view(ring, state) for ring in rings],
+        legs=views.leg_views(timeline),
         recordings=[views.recording_view(recording) for recording in recordings],
         note=views.note_view(note),
         timeline=[views.timeline_entry(entry) for entry in timeline],

@@ -12,6 +12,7 @@ from ivr.adapters.web.schemas import CheckView, PhoneSettings, Role
 from ivr.core.agents import Agent
 from ivr.core.books import Books
 from ivr.core.calls import Call, Outcome, Stage
+from ivr.core.departments import Department
 from ivr.core.events import Event
 from ivr.core.notes import Line
 from ivr.core.recordings import Recording
@@ -33,6 +34,10 @@ class LiveState(Protocol):
     @property
     def queues(self) -> Mapping[str, str]:
         """Chinese names of the queues by name, in the order to show them."""
+
+    @property
+    def departments(self) -> Mapping[str, Department]:
+        """Whom a citizen can be given to, by name."""
 
     @property
     def warnings(self) -> Sequence[str]:

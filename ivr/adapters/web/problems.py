@@ -39,6 +39,8 @@ PROBLEMS: dict[str, Kind] = {
     "not_an_agent": Kind(
         403, "您的账号没有绑定坐席工号。", "Your account has no agent's work number, or it is not in config.toml."
     ),
+    "no_talk": Kind(409, "您现在没有通话。", "You are in no talk now."),
+    "transfer_refused": Kind(409, "通话现在的状态不能这样转接。", "This cannot be done with the call as it is now."),
     "foreign_origin": Kind(403, "请求来自其他网站，已拒绝。", "The request comes from another site and was refused."),
     "not_found": Kind(404, "没有找到。", "There is no such thing."),
     "call_not_found": Kind(404, "没有找到这通电话。", "There is no such call."),

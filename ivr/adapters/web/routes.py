@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from ivr.adapters.web import agents, books, calls, health, signin
+from ivr.adapters.web import agents, books, calls, health, signin, transfers
 from ivr.adapters.web.access import Identity, client_address, on_loopback
 from ivr.adapters.web.desk import PARTS, Ask
 from ivr.adapters.web.problems import Refused
@@ -23,11 +23,14 @@ from ivr.adapters.web.schemas import (
     CallDetail,
     CallPage,
     CallQuery,
+    CallSummary,
+    Departments,
     Health,
     Me,
     PhoneSettings,
     Role,
     SignIn,
+    TransferOrder,
 )
 
 ANYBODY: frozenset[Role] = frozenset()
@@ -96,6 +99,18 @@ ROUTES: tuple[Route, ...] = (
         media="text/csv",
     ),
     Route("POST", "/api/agents/me", agents.order, EVERYONE, "Change one's own state", AgentView, AgentOrder),
+    Route(
+        "GET", "/api/desk/departments", transfers.departments, EVERYONE, "To whom citizens can be given", Departments
+    ),
+    Route(
+        "POST",
+        "/api/desk/transfer",
+        transfers.transfer,
+        EVERYONE,
+        "Give the citizen on, or bring somebody in",
+        CallSummary,
+        TransferOrder,
+    ),
     Route("GET", "/api/phone", agents.own_phone, EVERYONE, "Settings of the agent's own telephone", PhoneSettings),
     Route(
         "GET",

@@ -14,7 +14,18 @@ LAST_TIME = 253_370_000_000
 
 Role = Literal["agent", "supervisor", "admin"]
 Stage = Literal[
-    "menu", "waiting", "ringing", "talking", "outside", "rating", "dialling", "farewell", "fallback", "ended"
+    "menu",
+    "waiting",
+    "ringing",
+    "talking",
+    "outside",
+    "consulting",
+    "room",
+    "rating",
+    "dialling",
+    "farewell",
+    "fallback",
+    "ended",
 ]
 Outcome = Literal[
     "answered", "passed_on", "abandoned", "left_in_menu", "fell_back", "shut_down", "callback_asked", "not_reached"
@@ -69,6 +80,20 @@ class NoteView(_View):
     lines: list[LineView] = []
 
 
+class LegView(_View):
+    """One attempt to reach one outside number."""
+
+    leg_id: str
+    number: str
+    name: str
+    dialled_at: float
+    answered_at: float | None
+    ended_at: float | None
+    reason: str
+    room: bool
+    """True when an agent called it into the call's room."""
+
+
 class CallSummary(_View):
     """A call as a row of the list."""
 
@@ -103,6 +128,8 @@ class CallSummary(_View):
     rating: int | None
     """1 (very satisfied) … 5; 0: asked, not rated; null: not asked."""
     note_state: Literal["none", "pending", "written", "failed"]
+    leg: LegView | None
+    """The outside number that rings or talks now."""
 
 
 class TimelineEntry(_View):
@@ -118,6 +145,7 @@ class CallDetail(CallSummary):
     """A call with everything that is known of it."""
 
     rings: list[RingView]
+    legs: list[LegView]
     recordings: list[RecordingView]
     note: NoteView
     timeline: list[TimelineEntry]
@@ -297,6 +325,37 @@ class AgentOrder(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     order: Literal["sign_in", "sign_out", "ready", "break"]
+
+
+class Department(_View):
+    """One key on the agents' desks."""
+
+    department: str
+    """Its name in departments.toml."""
+    name: str
+    number: str
+    emergency: bool
+
+
+class Departments(_View):
+    departments: list[Department]
+    """Emergencies first."""
+
+
+class TransferOrder(BaseModel):
+    """What an agent wants for the citizen whom they talk with; `blind`, `consult` and `three_way` need to whom.
+
+    `consult` and `three_way` call a department or a number. `complete`: the agent leaves the two others. `cancel`: the
+    outside number leaves.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    kind: Literal["blind", "back_to_line", "consult", "three_way", "complete", "cancel"]
+    department: str = ""
+    """Its name in departments.toml."""
+    number: Annotated[str, Field(pattern=r"^(\+?[0-9]{3,20})?$")] = ""
+    queue: str = ""
+    agent: str = ""
 
 
 class CheckView(_View):

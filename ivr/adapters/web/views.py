@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import Literal
+from typing import Any, Literal
 
 from ivr.adapters.web.ports import CallRow, JournalRow, LiveState, NoteRow, RingRow
 from ivr.adapters.web.schemas import (
     AgentView,
     CallSummary,
+    LegView,
     LineView,
     NoteView,
     QueueView,
@@ -18,7 +19,8 @@ from ivr.adapters.web.schemas import (
     TimelineEntry,
 )
 from ivr.core.agents import Agent
-from ivr.core.calls import Call, Stage
+from ivr.core.calls import Call, Leg, Stage, evolve
+from ivr.core.events import from_row
 from ivr.core.recordings import Recording
 
 _IN_LINE = frozenset({Stage.WAITING, Stage.RINGING})
@@ -59,6 +61,7 @@ def call_summary(call: Call, state: LiveState, now: float) -> CallSummary:
         talk_s=call.talk_s(now),
         rating=call.rating,
         note_state=_note_state(call),
+        leg=LegView(**_leg(call.leg)) if call.leg else None,
     )
 
 
@@ -93,6 +96,7 @@ def archived_summary(row: CallRow, state: LiveState, now: float) -> CallSummary:
         talk_s=row.talk_s,
         rating=row.rating,
         note_state=row.note_state,
+        leg=None,
     )
 
 
@@ -134,6 +138,22 @@ def ring_view(ring: RingRow, state: LiveState) -> RingView:
         reason=ring.reason,
         why=list(ring.why),
     )
+
+
+def _leg(leg: Leg) -> dict[str, Any]:
+    return {name: value for name, value in asdict(leg).items() if name != "why"}
+
+
+def leg_views(timeline: Iterable[JournalRow]) -> list[LegView]:
+    """The outside numbers of a call, as its journal tells of them."""
+    call = Call("", "", "", "", 8000, 0.0)
+    for row in timeline:
+        if row.kind in _OF_LEGS:
+            call = evolve(call, from_row(row.kind, {"at": row.at, "call_id": "", **row.fields}))
+    return [LegView(**_leg(leg)) for leg in call.legs]
+
+
+_OF_LEGS = frozenset({"LegDialled", "LegAnswered", "LegEnded", "CallEnded"})
 
 
 def agent_view(agent: Agent) -> AgentView:

@@ -1,0 +1,54 @@
+"""/api/desk: what an agent does with the citizen whom they talk with."""
+
+from __future__ import annotations
+
+from ivr.adapters.web.desk import Ask
+from ivr.adapters.web.problems import Refused
+from ivr.adapters.web.schemas import CallSummary, Department, Departments, TransferOrder
+from ivr.adapters.web.views import call_summary
+from ivr.core import events as ev
+from ivr.core.calls import fits
+
+_CALLS = frozenset({"blind", "consult", "three_way"})
+"""Kinds that need to whom."""
+
+
+async def departments(ask: Ask) -> Departments:
+    """One key each, emergencies first."""
+    known = ask.parts.deps.live.state().departments.items()
+    keys = [Department(department=key, name=d.name, number=d.number, emergency=d.emergency) for key, d in known]
+    return Departments(departments=sorted(keys, key=lambda key: not key.emergency))
+
+
+async def transfer(ask: Ask) -> CallSummary:
+    """The call after the order. One that does not fit what the call does now is refused."""
+    given: TransferOrder = ask.given
+    deps, state = ask.parts.deps, ask.parts.deps.live.state()
+    agent = state.agents.get(ask.who.agent_id)
+    call = state.calls.get(agent.call_id) if agent else None
+    if agent is None:
+        raise Refused("not_an_agent")
+    if call is None or call.ring is None or call.ring.agent_id != agent.agent_id:
+        raise Refused("no_talk")
+    event = ev.TransferAsked(deps.clock(), call.call_id, call.ring.ring_id, given.kind, **_to(ask, given))
+    if not fits(call, event):
+        raise Refused("transfer_refused")
+    await deps.submit(event)
+    return call_summary(state.calls[call.call_id], state, deps.clock())
+
+
+def _to(ask: Ask, given: TransferOrder) -> dict[str, str]:
+    """Whom the citizen is given to, as the fields of the event."""
+    state = ask.parts.deps.live.state()
+    named = [value for value in (given.department, given.number, given.queue, given.agent) if value]
+    fits_kind = given.kind == "blind" or not (given.queue or given.agent)
+    if len(named) != (given.kind in _CALLS) or not fits_kind:
+        raise Refused("bad_request", "to")
+    if given.department:
+        department = state.departments.get(given.department)
+        if department is None:
+            raise Refused("bad_request", f"department {given.department!r}")
+        return {"number": department.number, "name": department.name}
+    if (given.queue and given.queue not in state.queues) or (given.agent and given.agent not in state.agents):
+        raise Refused("bad_request", given.queue or given.agent)
+    return {"number": given.number, "name": given.number, "queue": given.queue, "agent_id": given.agent}
