@@ -31,10 +31,10 @@ from ivr.adapters.store import Store
 from ivr.adapters.web.ports import Deps
 from ivr.adapters.web.schemas import CheckView, PhoneSettings
 from ivr.adapters.web.server import WebServer
-from ivr.archive import DATABASE, Archive
+from ivr.archive import DATABASE, Archive, ArchiveAction
 from ivr.config import Config
 from ivr.core import callbacks
-from ivr.core.actions import Action, CloseRecording, WriteNote
+from ivr.core.actions import Action
 from ivr.core.agents import Agent, Profile
 from ivr.core.books import Books
 from ivr.core.calls import Call
@@ -153,7 +153,7 @@ class Hotline:
     # --- what the switchboard and the web ask for ---
 
     async def _perform(self, action: Action) -> None:
-        if isinstance(action, CloseRecording | WriteNote):
+        if isinstance(action, ArchiveAction):
             await self.archive.perform(action)
         else:
             await self.channels.perform(action)

@@ -1,4 +1,4 @@
-"""After the conversation: see that the recording is whole, and have the note written.
+"""After the conversation: see that the recording is whole, and have the note written; and who talked with whom before.
 
 The list of notes to write is in the database, so it survives restarts; a note waits for as long as there is no model.
 """
@@ -19,7 +19,7 @@ from ivr.adapters.store import Store
 from ivr.config import Config
 from ivr.core import events as ev
 from ivr.core import notes
-from ivr.core.actions import CloseRecording, WriteNote
+from ivr.core.actions import CloseRecording, FindFormerAgent, WriteNote
 from ivr.core.books import Books
 from ivr.core.errors import BooksError, HotlineError, RecordingRefused
 from ivr.core.events import Event
@@ -36,8 +36,11 @@ DATABASE = "hotline.db"
 """The store's file in the state folder."""
 
 
+ArchiveAction = CloseRecording | WriteNote | FindFormerAgent
+
+
 class Archive:
-    """Performs `CloseRecording` and `WriteNote`; both return at once, and end as events."""
+    """Performs every `ArchiveAction`; all return at once, and end as events."""
 
     def __init__(
         self,
@@ -57,12 +60,14 @@ class Archive:
         self._wanted = asyncio.Event()
         self._closing: set[asyncio.Task[None]] = set()
 
-    async def perform(self, action: CloseRecording | WriteNote) -> None:
+    async def perform(self, action: ArchiveAction) -> None:
         if isinstance(action, WriteNote):
             await self._store.want_note(action.call_id)
             self._wanted.set()
-        else:
+        elif isinstance(action, CloseRecording):
             self._spawn(self._close(action))
+        else:
+            self._spawn(self._find(action))
 
     async def run(self) -> None:
         """Write the notes on the list, oldest first, until cancelled."""
@@ -93,6 +98,15 @@ class Archive:
             log.error("recording.incomplete", sentence=problem, **ids)
         if legs:
             self._tell(ev.RecordingFinished(self._clock(), action.call_id, action.ring_id))
+
+    async def _find(self, action: FindFormerAgent) -> None:
+        try:
+            agent_id = await self._store.former_agent(action.ani, action.since)
+        except HotlineError as error:
+            log.warning("former_agent.not_found", call_id=action.call_id, sentence=str(error))
+            return
+        if agent_id:
+            self._tell(ev.CallerKnown(self._clock(), action.call_id, agent_id))
 
     async def _write(self, call_id: str) -> bool:
         """False when it has to be tried again."""

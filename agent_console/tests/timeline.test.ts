@@ -38,6 +38,10 @@ describe("timeline", () => {
     );
     expect(told("RingEnded", { reason: "no_answer" })).toBe("振铃结束，未接通：超时未接");
     expect(told("AgentSetAside", { agent_id: "8001", reason: "rejected" })).toBe("坐席 8001 谭思琦 暂停派话：坐席拒接");
+    expect(told("CallMovedUp", { by: "banzhang", reason: "独居老人" })).toBe("banzhang 将其提前，理由：独居老人");
+    expect(told("CallEnded", { outcome: "abandoned", why: ["skill general: 0 free, 3 signed in"] })).toContain(
+      "未接原因：具备技能 general 的空闲坐席 0 人，签入 3 人",
+    );
     expect(told("RatingGiven", { rating: 1 })).toBe("市民评价：非常满意");
     expect(told("RatingGiven", { rating: 0 })).toBe("市民未评价");
     expect(told("CallerRecognised", { register: "deputy", name: "张三", level: "市", by: "number" })).toBe("来电号码已登记：人大代表 张三 市");

@@ -178,7 +178,17 @@ class WriteNote:
     call_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class FindFormerAgent:
+    """Find the agent who talked last with this number, since then. Ends as `CallerKnown`, or not at all."""
+
+    call_id: str
+    ani: str
+    since: float
+    """Seconds since the epoch."""
+
+
 Action = (
     Ask | AskPin | Say | PlayMusic | RingAgent | CancelRing | DialOutside | DialCitizen | ReleaseAgent | MoveAgent
-    | DialRoom | EndLeg | JoinRoom | LeaveRoom | RenewLease | HangUp | CloseRecording | WriteNote
+    | DialRoom | EndLeg | JoinRoom | LeaveRoom | RenewLease | HangUp | CloseRecording | WriteNote | FindFormerAgent
 )  # fmt: skip

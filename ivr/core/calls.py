@@ -183,6 +183,10 @@ class Call:
     """The leader day for which it came: unit, leader and subject."""
     instead_of: str = ""
     """The line in whose place `queue` stands, because nobody is signed in there."""
+    moved_at: float | None = None
+    """When a supervisor moved it up in the line."""
+    former_agent: str = ""
+    """Who talked with this number last."""
     announced_at: float | None = None
     """When the last announcement in the line began."""
     announcements: int = 0
@@ -219,6 +223,11 @@ class Call:
     @property
     def live(self) -> bool:
         return self.stage is not Stage.ENDED
+
+    @property
+    def in_line(self) -> bool:
+        """Has a place in the line: also while a telephone rings, or in a menu that they will come back from."""
+        return self.queued_at is not None and self.stage in (Stage.WAITING, Stage.RINGING, Stage.MENU)
 
     def wait_s(self, now: float) -> float | None:
         """Seconds in the line until an agent answered, the call ended, or now. None when it never joined a line."""
@@ -320,6 +329,10 @@ def evolve(call: Call, event: Event) -> Call:
                 about=event.about or call.about,
                 instead_of=event.instead_of,
             )
+        case ev.CallMovedUp() if call.in_line and call.moved_at is None:
+            return replace(call, moved_at=event.at)
+        case ev.CallerKnown():
+            return replace(call, former_agent=event.agent_id)
         case ev.CallOffered():
             ring = Ring(event.ring_id, event.agent_id, event.at, event.why)
             stage = Stage.DIALLING if call.stage is Stage.DIALLING else Stage.RINGING

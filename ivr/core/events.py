@@ -253,6 +253,18 @@ class TransferAsked:
     agent_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class CallMovedUp:
+    """A supervisor put the caller before everybody who waits, emergencies excepted."""
+
+    at: float
+    call_id: str
+    by: str
+    """Who did it: the user's name."""
+    reason: str
+    """Why, in their own words."""
+
+
 # --- decided by the core, journalled before they are applied ---------------------------------------------------------
 
 
@@ -399,6 +411,8 @@ class CallEnded:
     at: float
     call_id: str
     outcome: str
+    why: tuple[str, ...] = ()
+    """Of a caller who gave up in the line: why nobody had taken the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -507,6 +521,15 @@ class CallbackDropped:
 
 
 @dataclass(frozen=True, slots=True)
+class CallerKnown:
+    """This agent talked with the same number last."""
+
+    at: float
+    call_id: str
+    agent_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingFinished:
     """Both legs of one conversation lie on disk, closed and whole."""
 
@@ -527,7 +550,7 @@ Event = (
     | CallsCounted | PhoneReached | PhoneLost | AgentSignedIn | AgentSignedOut | AgentPressedReady | AgentPressedBreak
     | CallerRecognised | CallerSlowed | HotlineRecognised
     | StepStarted | LanguageChosen | CallQueued | CallOffered | RatingGiven | CallDismissed | CallEnded | AgentSetAside
-    | WrapUpEnded | RecordingFinished | NoteWritten | LegDialled | LegAnswered | LegEnded
+    | WrapUpEnded | CallMovedUp | CallerKnown | RecordingFinished | NoteWritten | LegDialled | LegAnswered | LegEnded
     | CallbackOrdered | CallbackClosed | CallbackOpened | CallbackImpossible
     | CallbackTried | CallbackFailed | CallbackHandedOver | CallbackReached | CallbackDropped
     | TransferAsked | AgentMoved | RoomJoined | RoomLeft

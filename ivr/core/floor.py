@@ -277,6 +277,7 @@ class Floor:
                 yield from leases.renew(self, call, event.at)
                 yield from leading.judge(self, call, event.at)
                 yield from leading.begin(self, self.calls[call.call_id], event.at)
+                yield from waiting.who_knows(self, call, event.at)
             case ev.StepEnded():
                 yield from self._after_step(call, event)
             case ev.CallQueued():
@@ -304,7 +305,7 @@ class Floor:
             case ev.CallerHungUp():
                 if call.stage in ROOM_STAGES:
                     yield from transfers.disband(call)
-                yield from talking.caller_hung_up(call, event)
+                yield from talking.caller_hung_up(self, call, event)
             case ev.CitizenNotReached():
                 yield ev.CallEnded(event.at, call.call_id, call_states.outcome_of(call))
             case ev.CallFellBack():
@@ -391,6 +392,8 @@ class Floor:
                 priority=call.priority,
                 emergency=call.emergency,
                 slow_s=call.slow_s,
+                moved_at=call.moved_at,
+                known=call.former_agent,
             )
         else:
             self.line.leave(call.call_id)

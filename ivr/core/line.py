@@ -17,11 +17,13 @@ from ivr.core import why
 from ivr.core.queues import Order, Queue
 from ivr.core.routing import Match
 from ivr.core.skills import Group, has, lacks, levels
-from ivr.core.spans import BACK_S
 from ivr.core.standing import Key, Steps, Waiter, is_kept, key_of, open_groups, steps_of
 
 _AgentKey = tuple[tuple[bool, ...], float, str]
 """What they lack of the preferred, idle_since, agent_id: whom to ask first."""
+
+LATE_S = 60.0
+"""An event may be told so late: time does not go back for it."""
 
 _EVERYBODY = Group()
 _K = TypeVar("_K", Key, _AgentKey)
@@ -129,6 +131,22 @@ class Line:
         self._settle(now)
         place = self._places[call_id]
         return bisect_left(self._pools[self._steps[place.waiter.queue][0][1]].callers, place.key)
+
+    def why_waiting(self, call_id: str, now: float) -> tuple[str, ...]:
+        """Why nobody has taken this caller so far; () when they do not wait."""
+        place = self._places.get(call_id)
+        if place is None:
+            return ()
+        self._settle(now)
+        pools = [(group, self._pools[group]) for group in place.groups]
+        return why.waiting(
+            bisect_left(self._order_of_service, place.key) + 1,
+            place.waiter,
+            self._queues[place.waiter.queue],
+            now,
+            [(group, len(next(iter(pool.free.values()))), pool.on_duty) for group, pool in pools],
+            held=place.held,
+        )
 
     def staffed(self, queue: str) -> bool:
         """Somebody of its first step is signed in: the desk's own agents. False for a queue that there is not."""
@@ -253,8 +271,10 @@ class Line:
 
     def _settle(self, now: float) -> None:
         """Look anew at the callers for whom something has changed, by time or by agents."""
-        if now < self._settled_at - BACK_S:  # the clock was set back
+        if now < self._settled_at - LATE_S:  # the clock was set back
             self._stale |= self._places.keys()
+        else:
+            now = max(now, self._settled_at)
         self._settled_at = now
         while self._due and self._due[0][0] <= now:
             self._stale.add(heappop(self._due)[1])

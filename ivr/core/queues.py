@@ -72,6 +72,8 @@ class Order(Table):
     """Seconds of waiting that a point of priority is worth."""
     known_s: Annotated[float, Field(ge=0, le=60)] = 5
     """How long a call is kept for the agent who knows the caller, while that agent is in wrap-up."""
+    known_days: Annotated[int, Field(ge=0, le=365)] = 7
+    """For how many days an agent counts as knowing a number; 0: nobody does."""
 
 
 class Announce(Table):

@@ -68,14 +68,15 @@ def rated(floor: Floor, call: Call, event: ev.StepEnded) -> Iterator[Event | Act
     yield from steps.say(call, event.at, "farewell", (rating.rated if given else rating.not_rated,))
 
 
-def caller_hung_up(call: Call, event: ev.CallerHungUp) -> Iterator[Event | Action]:
+def caller_hung_up(floor: Floor, call: Call, event: ev.CallerHungUp) -> Iterator[Event | Action]:
     """The story is over, in one outcome."""
     if call.ring and call.ring.answered_at is not None:
         yield do.CloseRecording(call.call_id, call.ring.ring_id)
     if call.stage is Stage.DIALLING:
         yield ev.CitizenNotReached(event.at, call.call_id, _CAUSES.get(event.cause, "unreachable"))
         return
-    yield ev.CallEnded(event.at, call.call_id, outcome_of(call))
+    why = floor.line.why_waiting(call.call_id, event.at) if call.stage is Stage.WAITING else ()
+    yield ev.CallEnded(event.at, call.call_id, outcome_of(call), why)
 
 
 _CAUSES = {17: "busy", 18: "no_answer", 19: "no_answer", 21: "rejected"}

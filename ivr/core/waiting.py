@@ -13,6 +13,8 @@ from ivr.core.calls import Call, Stage
 from ivr.core.events import Event
 from ivr.core.spans import is_over
 
+DAY_S = 86400.0
+
 if TYPE_CHECKING:
     from ivr.core.floor import Floor
 
@@ -92,6 +94,13 @@ def _announce(floor: Floor, call: Call, at: float, prompts: tuple[str, ...]) -> 
         yield from steps.ask(call, at, "announcement", (*prompts, *queue.prompt), queue.wait_s)
     else:
         yield from steps.say(call, at, "announcement", prompts)
+
+
+def who_knows(floor: Floor, call: Call, now: float) -> Iterator[Action]:
+    """Ask who talked with this number last. The answer is an event, and nothing waits for it."""
+    days = floor.plan.queues.order.known_days
+    if call.ani and days:
+        yield do.FindFormerAgent(call.call_id, call.ani, now - days * DAY_S)
 
 
 def matches(floor: Floor, now: float) -> Iterator[Event]:

@@ -67,15 +67,7 @@ def phrases(facts: Facts, queue: Queue) -> tuple[str, ...]:
 
 
 def _phrases(facts: Facts, queue: Queue) -> Iterator[str]:
-    waiter = facts.waiter
-    rank = f"priority {priority_of(waiter, queue)}"
-    if waiter.emergency:
-        rank = "emergency"
-    elif waiter.moved_at is not None:
-        rank = "moved up"
-    if waiter.slow_s:
-        rank += f", slowed by {waiter.slow_s:.0f} s"
-    yield f"place {facts.place} in the line, {rank}, waited {max(0.0, facts.waited_s):.0f} s"
+    yield _stands(facts.place, facts.waiter, queue, facts.waited_s)
     yield from _passed("callers ahead", "nobody free for them", facts.callers_waiting)
     yield from _passed("callers ahead", "kept for the agent who knows them", facts.callers_held)
     step = f"step {facts.step + 1}, " if facts.step else ""
@@ -90,6 +82,26 @@ def _phrases(facts: Facts, queue: Queue) -> Iterator[str]:
     yield from _passed("agents", "not able", facts.not_able)
     if facts.not_free:
         yield f"passed over {facts.not_free} agents: not free"
+
+
+def waiting(
+    place: int, waiter: Waiter, queue: Queue, now: float, groups: Iterable[tuple[Group, int, int]], *, held: bool
+) -> tuple[str, ...]:
+    """Why somebody still waits. `groups`: of each open step, how many are free and how many signed in."""
+    kept = ("kept for the agent who knows them",) if held else ()
+    steps = (f"{group}: {free} free, {on_duty} signed in" for group, free, on_duty in groups)
+    return (_stands(place, waiter, queue, now - waiter.queued_at), *kept, *steps)
+
+
+def _stands(place: int, waiter: Waiter, queue: Queue, waited_s: float) -> str:
+    rank = f"priority {priority_of(waiter, queue)}"
+    if waiter.emergency:
+        rank = "emergency"
+    elif waiter.moved_at is not None:
+        rank = "moved up"
+    if waiter.slow_s:
+        rank += f", slowed by {waiter.slow_s:.0f} s"
+    return f"place {place} in the line, {rank}, waited {max(0.0, waited_s):.0f} s"
 
 
 def _idle(facts: Facts) -> str:

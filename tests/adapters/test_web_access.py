@@ -15,6 +15,7 @@ from tests.adapters.web_world import PASSWORD, Build, Client, World, build, worl
 __all__ = ["build", "world"]
 
 BODIES = {"/api/session": {"user": "8001", "password": PASSWORD}, "/api/agents/me": {"order": "sign_in"}}
+BODIES |= {"/api/calls/{call_id}/move-up": {"reason": "独居老人"}}
 QUERIES = dict.fromkeys(("/api/books", "/api/books.csv"), "?from=0&to=86400")
 
 EXPECTED = {
@@ -24,6 +25,7 @@ EXPECTED = {
     "DELETE /api/session": (401, 204, 204, 204, 204, 204),
     "GET /api/calls": (401, 200, 200, 200, 200, 200),
     "GET /api/calls/{call_id}": (401, 200, 200, 200, 404, 200),
+    "POST /api/calls/{call_id}/move-up": (401, 403, 409, 409, 403, 409),
     "GET /api/calls/{call_id}/recordings/{recording_id}": (401, 200, 200, 200, 404, 200),
     "GET /api/books": (401, 403, 200, 200, 403, 200),
     "GET /api/books.csv": (401, 403, 200, 200, 403, 200),

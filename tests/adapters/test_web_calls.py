@@ -156,3 +156,51 @@ async def test_the_ledger_of_the_deputies_and_the_calls_of_a_merged_hotline(worl
         "deputy",
     )
     assert (await get(boss, f"/api/calls/{other}"))["known_as"] == ""
+
+
+async def test_a_supervisor_moves_a_waiting_caller_up_and_says_why(world: World) -> None:
+    first, second = await world.arrive(""), await world.arrive("")
+    boss = await world.browser("banzhang")
+    answer = await boss.post(f"/api/calls/{second}/move-up", json={"reason": " 独居老人 "})
+    assert answer.status == 200
+    moved = [entry for entry in (await answer.json())["timeline"] if entry["kind"] == "CallMovedUp"]
+    assert [(entry["fields"]["by"], entry["fields"]["reason"]) for entry in moved] == [("banzhang", "独居老人")]
+    await world.agent_ready("8002")
+    assert world.floor.calls[second].ring
+    assert world.floor.calls[first].ring is None
+    assert "moved up" in (await get(boss, f"/api/calls/{second}"))["rings"][0]["why"][0]
+
+
+@pytest.mark.parametrize("body", [{}, {"reason": "  "}, {"reason": "x" * 201}, {"reason": "好的", "a": 1}])
+async def test_nobody_is_moved_up_without_a_reason(world: World, body: dict[str, object]) -> None:
+    call_id = await world.arrive("")
+    boss = await world.browser("banzhang")
+    assert (await boss.post(f"/api/calls/{call_id}/move-up", json=body)).status == 400
+    assert world.floor.calls[call_id].moved_at is None
+
+
+async def test_only_who_waits_can_be_moved_up(world: World) -> None:
+    boss = await world.browser("banzhang")
+    call_id = await world.talk("8001")
+    assert (await boss.post(f"/api/calls/{call_id}/move-up", json={"reason": "投诉"})).status == 409
+    assert (await boss.post("/api/calls/1.1/move-up", json={"reason": "投诉"})).status == 404
+
+
+async def test_who_gave_up_is_told_with_the_reason_why_nobody_came(world: World) -> None:
+    call_id = await world.arrive("")
+    await world.tell(ev.CallerHungUp(world.clock(), call_id, 16))
+    boss = await world.browser("banzhang")
+    timeline = (await get(boss, f"/api/calls/{call_id}"))["timeline"]
+    ended = next(entry for entry in timeline if entry["kind"] == "CallEnded")
+    assert ended["fields"]["why"][1:] == ["skill general: 0 free, 0 signed in"]
+
+
+async def test_who_talked_with_a_number_last_is_found(world: World) -> None:
+    began = world.clock()
+    assert await world.store.former_agent("13900000001", 0) == ""
+    await world.talk("8001", ani="13900000001")
+    await world.talk("8002", ani="13900000001")
+    await world.arrive("", ani="13900000001")
+    assert await world.store.former_agent("13900000001", began - 1) == "8002"
+    assert await world.store.former_agent("13900000001", world.clock() + 1) == ""
+    assert await world.store.former_agent("13900000002", 0) == ""

@@ -22,14 +22,18 @@ _BUSY = (Status.RESERVED, Status.TALKING)
 
 
 def _waiter(call: Call) -> Waiter:
-    return Waiter(call.call_id, call.queue, call.queued_at or 0.0, call.priority, call.emergency)
+    place = (call.queued_at or 0.0) if call.place_at is None else call.place_at
+    return Waiter(
+        call.call_id, call.queue, place, call.priority, call.emergency, call.moved_at, call.former_agent, call.slow_s
+    )
 
 
 def _check_line(floor: Floor, now: float) -> None:
     """The line is what calls and agents say: one filled from them is the same, and `routing` counts the same places."""
     queues, order = floor.plan.queues.queue, floor.plan.queues.order
+    kept = [place.waiter for name, place in floor.line._places.items() if name in floor.callbacks]
     hall = routing.Hall(
-        [_waiter(call) for call in floor.calls.values() if call.stage is Stage.WAITING],
+        [*kept, *(_waiter(call) for call in floor.calls.values() if call.stage is Stage.WAITING)],
         list(floor.agents.values()),
         queues,
         order,

@@ -174,6 +174,8 @@ class World:
                 dialled.doing, dialled.number = "calling", action.number
             case do.ReleaseAgent() | do.MoveAgent() | do.DialRoom() | do.EndLeg() | do.LeaveRoom():
                 self.rooms.errands.append(action)
+            case do.FindFormerAgent():
+                self._find_former_agent(action)
             case _ if line is None:
                 pass
             case do.HangUp():
@@ -185,6 +187,16 @@ class World:
                     self._stop_ringing(action.call_id, line, "cancelled")
             case _:
                 line.orders.append(action)
+
+    def _find_former_agent(self, action: do.FindFormerAgent) -> None:
+        talks = [
+            (ring.answered_at, ring.agent_id)
+            for call in self.floor.calls.values()
+            for ring in call.rings
+            if call.ani == action.ani and ring.answered_at is not None and ring.answered_at >= action.since
+        ]
+        if talks:
+            self.tell(ev.CallerKnown(self.now, action.call_id, max(talks)[1]))
 
     def _stop_ringing(self, call_id: str, line: Line, reason: str) -> None:
         ring, line.ring, line.doing = line.ring, None, "idle"
@@ -314,6 +326,8 @@ class World:
             self.hang_up(self.dice.choice(calls))
         elif dice < 0.39:
             self.restart_controller()
+        elif dice < 0.42 and calls:
+            self.tell(ev.CallMovedUp(self.now, self.dice.choice(calls), "banzhang", "老人，很急"))
         elif calls:
             self.advance(self.dice.choice(calls))
 

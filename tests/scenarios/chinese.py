@@ -40,7 +40,8 @@ _REASONS = {
 }  # fmt: skip
 _PRESSED = {
     ev.AgentSignedIn: "签入", ev.AgentSignedOut: "签出", ev.AgentPressedReady: "就绪", ev.AgentPressedBreak: "小休",
-    ev.WrapUpEnded: "话后处理到时，就绪", ev.CallDismissed: "系统停机",
+    ev.WrapUpEnded: "话后处理到时，就绪", ev.CallMovedUp: "由班长提前", ev.CallerKnown: "有坐席接待过",
+    ev.CallDismissed: "系统停机",
 }  # fmt: skip
 
 

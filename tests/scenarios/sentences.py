@@ -208,6 +208,14 @@ def _hang_up(stage: Stage, caller: str) -> None:
     stage.world.hang_up(stage.on_the_line(caller))
 
 
+@sentence("由班长提前: <文字>", of_caller=True)
+def _move_up(stage: Stage, caller: str, reason: str) -> None:
+    call_id = stage.on_the_line(caller)
+    if not stage.world.floor.calls[call_id].in_line:
+        raise Unmet(f"{caller} 不在排队")
+    stage.world.tell(ev.CallMovedUp(stage.world.now, call_id, "banzhang", reason))
+
+
 # --- what agents do ---------------------------------------------------------------------------------------------------
 
 

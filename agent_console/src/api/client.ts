@@ -66,6 +66,8 @@ export const api = {
   signOut: () => ask<void>("DELETE", "/api/session"),
   calls: (fields: CallQuery) => ask<CallPage>("GET", `/api/calls?${query(fields)}`),
   call: (callId: string) => ask<CallDetail>("GET", `/api/calls/${encodeURIComponent(callId)}`),
+  moveUp: (callId: string, reason: string) =>
+    ask<CallDetail>("POST", `/api/calls/${encodeURIComponent(callId)}/move-up`, { reason }),
   order: (order: AgentOrder["order"]) => ask<AgentView>("POST", "/api/agents/me", { order }),
   phone: () => ask<PhoneSettings>("GET", "/api/phone"),
   citizenPhone: () => ask<PhoneSettings>("GET", "/api/phone/citizen"),

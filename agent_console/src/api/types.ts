@@ -57,6 +57,23 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/calls/{call_id}/move-up": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** Put a waiting caller before everybody else, with a reason */
+        readonly post: operations["move_up"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/calls/{call_id}/recordings/{recording_id}": {
         readonly parameters: {
             readonly query?: never;
@@ -669,6 +686,14 @@ export interface components {
             /** Demonstration */
             readonly demonstration: boolean;
         };
+        /**
+         * MoveUp
+         * @description A caller is moved up, and why.
+         */
+        readonly MoveUp: {
+            /** Reason */
+            readonly reason: string;
+        };
         /** NoteView */
         readonly NoteView: {
             /**
@@ -885,6 +910,7 @@ export type LineView = components['schemas']['LineView'];
 export type Live = components['schemas']['Live'];
 export type LiveRequest = components['schemas']['LiveRequest'];
 export type Me = components['schemas']['Me'];
+export type MoveUp = components['schemas']['MoveUp'];
 export type NoteView = components['schemas']['NoteView'];
 export type PhoneSettings = components['schemas']['PhoneSettings'];
 export type Problem = components['schemas']['Problem'];
@@ -1036,6 +1062,41 @@ export interface operations {
         readonly requestBody?: never;
         readonly responses: {
             /** @description One call and its story */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["CallDetail"];
+                };
+            };
+            /** @description What went wrong */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly move_up: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly call_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["MoveUp"];
+            };
+        };
+        readonly responses: {
+            /** @description Put a waiting caller before everybody else, with a reason */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;

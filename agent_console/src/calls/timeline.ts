@@ -17,7 +17,7 @@ export const KINDS = [
   "CallArrived", "CallerRecognised", "CallerSlowed", "HotlineRecognised", "StepStarted", "StepEnded", "CallQueued", "CallOffered", "AgentAnswered", "RingEnded", "AgentHungUp",
   "CallerHungUp", "CallFellBack", "CallFound", "RatingGiven", "CallDismissed", "CallEnded", "AgentSetAside",
   "RecordingFinished", "NoteWritten", "LegDialled", "LegAnswered", "LegEnded", "LanguageChosen", "TransferAsked",
-  "AgentMoved", "RoomJoined", "RoomLeft",
+  "AgentMoved", "RoomJoined", "RoomLeft", "CallMovedUp", "CallerKnown",
 ] as const;
 
 /** One event as a sentence; an event of an unknown kind is shown as it is. */
@@ -42,6 +42,7 @@ function variant(kind: string, fields: Fields): string {
   }
   if (kind === "RatingGiven") return fields.rating ? "RatingGiven" : "RatingGivenNone";
   if (kind === "CallerRecognised") return fields.by === "pin" ? "CallerRecognisedPin" : "CallerRecognised";
+  if (kind === "CallEnded" && Array.isArray(fields.why) && fields.why.length) return "CallEndedWhy";
   if (kind === "CallArrived") return fields.ani ? "CallArrived" : "CallArrivedWithheld";
   return kind;
 }
@@ -67,10 +68,12 @@ function params(kind: string, fields: Fields, words: Words): Record<string, stri
     case "CallQueued":
       return { queue: words.queue(text("queue")), why: reading(text("why"), words.locale) };
     case "CallOffered": {
-      const apart = words.locale === "en" ? "; " : "；";
-      const why = list("why").map((reason) => reading(reason, words.locale));
-      return { agent: words.agent(text("agent_id")), why: why.join(apart) };
+      return { agent: words.agent(text("agent_id")), why: reasons(list("why"), words) };
     }
+    case "CallMovedUp":
+      return { by: text("by"), reason: text("reason") };
+    case "CallerKnown":
+      return { agent: words.agent(text("agent_id")) };
     case "AgentSetAside":
       return { agent: words.agent(text("agent_id")), reason: word("reason", text("reason"), words) };
     case "LegEnded":
@@ -88,10 +91,14 @@ function params(kind: string, fields: Fields, words: Words): Record<string, stri
     case "RatingGiven":
       return { rating: word("rating", text("rating"), words) };
     case "CallEnded":
-      return { outcome: word("outcome", text("outcome"), words) };
+      return { outcome: word("outcome", text("outcome"), words), why: reasons(list("why"), words) };
     default:
       return {};
   }
+}
+
+function reasons(why: string[], words: Words): string {
+  return why.map((reason) => reading(reason, words.locale)).join(words.locale === "en" ? "; " : "；");
 }
 
 function step(name: string, words: Words): string {

@@ -30,6 +30,8 @@ const READINGS: readonly (readonly [RegExp, string])[] = [
   [/^moved up$/, "由班长提前"],
   [/^skill (\S+): (\d+) free$/, "具备技能 $1 的空闲坐席 $2 人"],
   [/^agents (.+): (\d+) free$/, "指定坐席 $1 中空闲 $2 人"],
+  [/^(\d+) signed in$/, "签入 $1 人"],
+  [/^kept for the agent who knows them$/, "在等接待过他的坐席"],
   [/^step (\d+)$/, "第 $1 步"],
   [/^has (\S+)$/, "具备优先技能 $1"],
   [/^knows the caller$/, "接待过该市民"],

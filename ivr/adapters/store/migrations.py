@@ -134,6 +134,12 @@ def which_leader_day(db: Database) -> None:
     db.execute("alter table calls add column about text not null default ''")
 
 
+@MIGRATIONS()
+def who_called_before(db: Database) -> None:
+    """An index for the agent who talked with a number last."""
+    db.execute("create index calls_ani on calls (ani, arrived_at) where ani != ''")
+
+
 def _create(
     db: Database, name: str, columns: dict[str, type], *, pk: str, nullable: frozenset[str] | set[str] = frozenset()
 ) -> None:

@@ -129,6 +129,15 @@ class Records(Database):
     async def call(self, call_id: str) -> CallRow | None:
         return next(iter(await self.rows(tables.call_row, f"{_CALLS} where call_id = ?", call_id)), None)
 
+    async def former_agent(self, ani: str, since: float) -> str:
+        """Who talked last with this number, as it was delivered; "" when nobody did since then."""
+        sql = """
+            select legs.agent_id from calls join legs using (call_id)
+            where calls.ani = ? and calls.arrived_at >= ? and legs.answered_at is not null
+            order by legs.answered_at desc limit 1
+        """
+        return next(iter(await self.rows(lambda row: str(row["agent_id"]), sql, ani, since)), "")
+
     async def timeline(self, call_id: str) -> list[JournalRow]:
         """The call's events in order."""
         return await self.rows(tables.journal_row, "select * from journal where call_id = ? order by seq", call_id)

@@ -13,7 +13,8 @@ from ivr.adapters.web import views
 from ivr.adapters.web.desk import Ask
 from ivr.adapters.web.ports import RingRow
 from ivr.adapters.web.problems import Refused
-from ivr.adapters.web.schemas import CallDetail, CallPage, CallQuery
+from ivr.adapters.web.schemas import CallDetail, CallPage, CallQuery, MoveUp
+from ivr.core import events as ev
 
 log = structlog.get_logger()
 
@@ -63,6 +64,20 @@ async def call_detail(ask: Ask) -> CallDetail:
         note=views.note_view(note),
         timeline=[views.timeline_entry(entry) for entry in timeline],
     )
+
+
+async def move_up(ask: Ask) -> CallDetail:
+    """The call after it. One that was moved up before stays where it is."""
+    given: MoveUp = ask.given
+    deps = ask.parts.deps
+    call_id = ask.request.match_info["call_id"]
+    call = deps.live.state().calls.get(call_id)
+    if call is None:
+        raise Refused("call_not_found")
+    if not call.in_line:
+        raise Refused("not_waiting")
+    await deps.submit(ev.CallMovedUp(deps.clock(), call_id, ask.who.user, given.reason))
+    return await call_detail(ask)
 
 
 async def recording(ask: Ask) -> web.StreamResponse:

@@ -51,6 +51,7 @@ PROBLEMS: dict[str, Kind] = {
         "The recording's file is not in the recordings folder: tell the administrator.",
     ),
     "method_not_allowed": Kind(405, "此地址不支持该操作。", "This address does not support that method."),
+    "not_waiting": Kind(409, "这通电话不在排队，无法提前。", "This call is not in the line, and cannot be moved up."),
     "too_large": Kind(413, "请求内容过大。", "The request is too large."),
     "too_many_attempts": Kind(
         429, "密码错误次数过多，请在 {detail} 秒后再试。", "Too many wrong passwords: try again in {detail} s."

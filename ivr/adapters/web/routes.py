@@ -27,6 +27,7 @@ from ivr.adapters.web.schemas import (
     Departments,
     Health,
     Me,
+    MoveUp,
     PhoneSettings,
     Role,
     SignIn,
@@ -80,6 +81,15 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", "/api/session", signin.sign_out, EVERYONE, "Sign out", status=204),
     Route("GET", "/api/calls", calls.list_calls, EVERYONE, "Calls, newest first", CallPage, CallQuery),
     Route("GET", "/api/calls/{call_id}", calls.call_detail, EVERYONE, "One call and its story", CallDetail),
+    Route(
+        "POST",
+        "/api/calls/{call_id}/move-up",
+        calls.move_up,
+        OFFICE,
+        "Put a waiting caller before everybody else, with a reason",
+        CallDetail,
+        MoveUp,
+    ),
     Route(
         "GET",
         "/api/calls/{call_id}/recordings/{recording_id}",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator
 
 LAST_TIME = 253_370_000_000
 """In the year 9998: what calendars can still count with."""
@@ -356,6 +356,20 @@ class TransferOrder(BaseModel):
     number: Annotated[str, Field(pattern=r"^(\+?[0-9]{3,20})?$")] = ""
     queue: str = ""
     agent: str = ""
+
+
+class MoveUp(BaseModel):
+    """A caller is moved up, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+    reason: Annotated[str, Field(min_length=2, max_length=200)]
+
+    @field_validator("reason")
+    @classmethod
+    def _said(cls, value: str) -> str:
+        if len(value.strip()) < 2:
+            raise ValueError("say why in two characters or more")
+        return value.strip()
 
 
 class CheckView(_View):
