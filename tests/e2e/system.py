@@ -30,7 +30,9 @@ def korean_model() -> str:
 class Hotline:
     """`ivr run`, up. `start` after `kill` finds the same state folder again."""
 
-    def __init__(self, folder: Path, root: Path = REPO, **sections: dict[str, Any]) -> None:
+    def __init__(
+        self, folder: Path, root: Path = REPO, *, trunks: list[dict[str, Any]] | None = None, **sections: dict[str, Any]
+    ) -> None:
         self.folder = folder
         self.root = root
         self.state = folder / "state"
@@ -43,6 +45,8 @@ class Hotline:
             for section, values in table.items()
             for key, value in values.items()
         }
+        if trunks:
+            self.env["IVR_TRUNK"] = json.dumps(trunks)
         self.sip_port: int = table["sip"]["port"]
         self.url = f"http://127.0.0.1:{table['web']['port']}"
         self.process: asyncio.subprocess.Process | None = None
@@ -154,6 +158,11 @@ class Person:
             assert answer.status == 200, await answer.text()
             return await answer.json()
 
+    async def transfer(self, kind: str, **to: str) -> Any:
+        async with self.web.post("/api/desk/transfer", json={"kind": kind, **to}) as answer:
+            assert answer.status == 200, await answer.text()
+            return await answer.json()
+
     async def call_that(self, fits: Callable[[Any], bool], within_s: float = PATIENCE_S) -> Any:
         """The newest call, once `fits` says yes to its detail."""
         detail: Any = None
@@ -171,9 +180,11 @@ class Person:
 
 
 @asynccontextmanager
-async def hotline(folder: Path, root: Path = REPO, **sections: dict[str, Any]) -> AsyncIterator[Hotline]:
+async def hotline(
+    folder: Path, root: Path = REPO, *, trunks: list[dict[str, Any]] | None = None, **sections: dict[str, Any]
+) -> AsyncIterator[Hotline]:
     """Start, and end with everything that was started, whatever happened in between."""
-    up = Hotline(folder, root, **sections)
+    up = Hotline(folder, root, trunks=trunks, **sections)
     try:
         await up.start()
         yield up

@@ -1,4 +1,4 @@
-import type { AgentOrder, AgentView, CallDetail, CallPage, Me, PhoneSettings, Problem, SignIn, operations } from "./types";
+import type { AgentOrder, AgentView, CallDetail, CallPage, CallSummary, Departments, Me, PhoneSettings, Problem, SignIn, TransferOrder, operations } from "./types";
 
 /** Which calls to list. */
 export type CallQuery = NonNullable<operations["list_calls"]["parameters"]["query"]>;
@@ -69,6 +69,8 @@ export const api = {
   moveUp: (callId: string, reason: string) =>
     ask<CallDetail>("POST", `/api/calls/${encodeURIComponent(callId)}/move-up`, { reason }),
   order: (order: AgentOrder["order"]) => ask<AgentView>("POST", "/api/agents/me", { order }),
+  departments: () => ask<Departments>("GET", "/api/desk/departments"),
+  transfer: (order: Partial<TransferOrder> & Pick<TransferOrder, "kind">) => ask<CallSummary>("POST", "/api/desk/transfer", order),
   phone: () => ask<PhoneSettings>("GET", "/api/phone"),
   citizenPhone: () => ask<PhoneSettings>("GET", "/api/phone/citizen"),
 };

@@ -1,0 +1,177 @@
+"""Transfers of the whole hotline on a real Asterisk: a citizen, an agent, and a department behind a trunk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.e2e import baresip, sipp
+from tests.e2e.baresip import Department, Softphone
+from tests.e2e.rtp import RATE, Rtp, share
+from tests.e2e.sipp import Caller
+from tests.e2e.system import Hotline, Person, hotline
+from tests.e2e.test_call import tone_of
+from tests.e2e.test_outside import city
+from tests.patience import PATIENCE_S
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.usefixtures("unpacked"),
+    pytest.mark.skipif(not sipp.FOUND, reason="sipp is missing: sudo apt-get install -y sip-tester"),
+    pytest.mark.skipif(not baresip.FOUND, reason="baresip is missing: sudo apt-get install -y baresip-core"),
+]
+
+CITIZEN_HZ, AGENT_HZ, DEPARTMENT_HZ = 440, 1000, 1500
+
+
+@dataclass
+class Talk:
+    """A citizen and an agent who talk, and a department that can be called."""
+
+    up: Hotline
+    agent: Person
+    supervisor: Person
+    phone: Softphone
+    department: Department
+    citizen: Caller
+
+
+@asynccontextmanager
+async def talking(up: Hotline, department: Department, folder: Path) -> AsyncIterator[Talk]:
+    async with (
+        up.signed_in("8001") as agent,
+        up.signed_in("banzhang") as supervisor,
+        Softphone(up.sip_port, folder, "8001-sip", up.phone_password("8001"), tone_hz=AGENT_HZ) as phone,
+        Caller(up.sip_port, folder, ani="13800138000", tone_hz=CITIZEN_HZ) as citizen,
+    ):
+        await agent.order("sign_in")
+        await agent.order("ready")
+        await citizen.answered()
+        await citizen.rtp.heard_for(1.0)
+        citizen.press("2")
+        await phone.rings()
+        await phone.answer()
+        await citizen.rtp.hears(AGENT_HZ)
+        yield Talk(up, agent, supervisor, phone, department, citizen)
+
+
+@pytest.fixture
+async def department(tmp_path: Path) -> AsyncIterator[Department]:
+    async with Department(tmp_path, "110", "96533", tone_hz=DEPARTMENT_HZ) as up:
+        yield up
+
+
+@asynccontextmanager
+async def system(department: Department, folder: Path) -> AsyncIterator[Hotline]:
+    async with hotline(folder, trunks=city(department.port), outside={"trunk": "city", "ring_s": 6}) as up:
+        yield up
+
+
+async def hears_both(rtp: Rtp, one_hz: float, other_hz: float) -> None:
+    """Wait until the last half second held both tones."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            await rtp.heard_for(0.1)
+            last = rtp.heard[-RATE // 2 :]
+            if min(share(last, one_hz), share(last, other_hz)) > 0.2:
+                return
+
+
+async def test_blind_to_a_department(department: Department, tmp_path: Path) -> None:
+    async with system(department, tmp_path) as up, talking(up, department, tmp_path) as talk:
+        await talk.agent.transfer("blind", department="water")
+        await talk.phone.over()
+        await department.rings()
+        await department.answer()
+        await talk.citizen.rtp.hears(DEPARTMENT_HZ)
+        await talk.citizen.rtp.heard_for(1)
+        department.hang_up()
+        await talk.supervisor.call_that(lambda c: c["stage"] == "rating")
+        talk.citizen.press("1")
+        await talk.citizen.ended()
+        call = await talk.supervisor.call_that(lambda c: c["ended_at"] is not None)
+        (leg,), (ring,) = call["legs"], call["rings"]
+        assert (call["outcome"], leg["name"], leg["number"], leg["reason"]) == ("answered", "供水", "96533", "hung_up")
+        assert call["talk_s"] == pytest.approx(ring["ended_at"] - ring["answered_at"], abs=0.01)
+        assert leg["answered_at"] > ring["ended_at"] and leg["ended_at"] - leg["answered_at"] > 1
+
+
+async def test_consult_and_complete_keeps_one_call_and_its_recording(department: Department, tmp_path: Path) -> None:
+    async with system(department, tmp_path) as up, talking(up, department, tmp_path) as talk:
+        await talk.agent.transfer("consult", department="police")
+        await department.rings()
+        await department.answer()
+        await talk.supervisor.call_that(lambda c: c["leg"] and c["leg"]["answered_at"] and c["stage"] == "consulting")
+        await talk.citizen.rtp.heard_for(1)
+        last = talk.citizen.rtp.heard[-RATE // 2 :]
+        assert share(last, AGENT_HZ) < 0.1 and np.abs(last).max() > 100, "the citizen hears music, and not the agent"
+        await talk.agent.transfer("complete")
+        await talk.phone.over()
+        await talk.citizen.rtp.hears(DEPARTMENT_HZ)
+        call = await talk.supervisor.call_that(lambda c: c["stage"] == "room" and c["rings"][0]["ended_at"])
+        talked = call["talk_s"]
+        await talk.citizen.rtp.heard_for(1)
+        department.hang_up()
+        await talk.supervisor.call_that(lambda c: c["stage"] == "rating")
+        await talk.citizen.hang_up()
+        call = await talk.supervisor.call_that(lambda c: c["ended_at"] and len(c["recordings"]) == 2)
+        assert call["talk_s"] == pytest.approx(talked, abs=0.01)
+        for leg in call["recordings"]:
+            assert leg["duration_s"] == pytest.approx(call["talk_s"], abs=0.8), "the agent's time, in the room as well"
+        path = next((up.state / "recordings").rglob("*-agent.wav"))
+        assert tone_of(path)[0] == pytest.approx(AGENT_HZ, abs=4)
+
+
+async def test_three_talk_through_a_controller_that_is_killed(department: Department, tmp_path: Path) -> None:
+    async with system(department, tmp_path) as up:
+        async with talking(up, department, tmp_path) as talk:
+            await talk.agent.transfer("three_way", department="police")
+            await department.rings()
+            await department.answer()
+            await hears_both(talk.citizen.rtp, AGENT_HZ, DEPARTMENT_HZ)
+            await up.kill()
+            await talk.citizen.rtp.heard_for(3)
+            await hears_both(talk.citizen.rtp, AGENT_HZ, DEPARTMENT_HZ)
+            await up.start()
+        async with up.signed_in("banzhang") as supervisor:
+            call = await supervisor.call_that(lambda c: c["ended_at"] is not None)
+            assert call["outcome"] == "answered"
+            assert [leg["reason"] for leg in call["legs"]] == ["caller_hung_up"]
+            agents = await supervisor.call_that(lambda c: len(c["recordings"]) == 2)
+            assert agents["rings"][0]["ended_at"] is not None
+        await department.over()
+
+
+async def test_a_department_that_does_not_answer_gives_the_citizen_back(department: Department, tmp_path: Path) -> None:
+    async with system(department, tmp_path) as up, talking(up, department, tmp_path) as talk:
+        await talk.agent.transfer("consult", department="police")
+        await department.rings()
+        await talk.supervisor.call_that(lambda c: c["legs"] and c["legs"][0]["reason"] == "no_answer")
+        await talk.citizen.rtp.hears(AGENT_HZ)
+        await talk.agent.transfer("back_to_line")
+        await talk.phone.over()
+        await talk.supervisor.call_that(lambda c: c["stage"] == "waiting")
+        await talk.agent.order("ready")
+        await talk.phone.rings()
+        await talk.phone.answer()
+        await talk.citizen.rtp.hears(AGENT_HZ)
+        await talk.citizen.hang_up()
+        call = await talk.supervisor.call_that(lambda c: c["ended_at"] is not None)
+        talks = [ring["ended_at"] - ring["answered_at"] for ring in call["rings"]]
+        assert len(talks) == 2 and call["talk_s"] == pytest.approx(sum(talks), abs=0.01)
+
+
+async def test_an_agent_who_hangs_up_in_the_middle_leaves_nobody_alone(department: Department, tmp_path: Path) -> None:
+    async with system(department, tmp_path) as up, talking(up, department, tmp_path) as talk:
+        await talk.agent.transfer("consult", department="police")
+        await department.rings()
+        talk.phone.hang_up()
+        await department.over()
+        call = await talk.supervisor.call_that(lambda c: c["stage"] == "waiting")
+        assert call["legs"][0]["reason"] == "cancelled"
