@@ -310,19 +310,21 @@ def _reason(message: Headers) -> str:
     return _REASONS.get(message.get("Status", ""), "unreachable")
 
 
-_NOT_REACHED = {"1": "rejected", "3": "no_answer", "5": "busy"}
-"""Reason of an OriginateResponse (AST_CONTROL_HANGUP, _RINGING, _BUSY) → CitizenNotReached.reason."""
+_NOT_REACHED = {"3": "no_answer"}
+"""Reason of an OriginateResponse (AST_CONTROL_RINGING: it still rang) → CitizenNotReached.reason. For whoever refuses
+it is 0, but their HangupRequest has come before, with the cause."""
 
 
 def _originated(message: Headers, at: float) -> CitizenNotReached | LeftRoom | None:
-    # The id of the action is the call's or the leg's: a channel that was never made has none.
-    whose = message.get("ActionID", "")
-    if message.get("Response", "") != "Failure" or not whose:
+    if message.get("Response", "") != "Failure":
         return None
-    code = message.get("Reason", "")
+    reason = _NOT_REACHED.get(message.get("Reason", ""), "unreachable")
+    # The id of the action is the leg's, the extension is the call's: a channel that was never made has none.
+    whose = message.get("ActionID", "")
     if leg := _LEG_ID.fullmatch(whose):
-        return LeftRoom(at, leg[1], whose, _NOT_REACHED.get(code, "unreachable"))
-    return CitizenNotReached(at, whose, _NOT_REACHED.get(code, "unreachable"))
+        return LeftRoom(at, leg[1], whose, reason)
+    call_id = message.get("Exten", "")
+    return CitizenNotReached(at, call_id, reason) if message.get("Context", "") == "callback" and call_id else None
 
 
 _TABLE: dict[str, Callable[[Headers, float], Event | Sign | None]] = {

@@ -250,9 +250,9 @@ def ask(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
     yield from steps.say(floor.calls[call.call_id], at, "farewell", (prompt,))
 
 
-def possible(call: Call) -> bool:
-    """The caller can be called back."""
-    return bool(national(call.ani))
+def possible(floor: Floor, call: Call) -> bool:
+    """The hotline can call outside, and the caller's number is known."""
+    return floor.rules.callback.possible and bool(national(call.ani))
 
 
 def ended(floor: Floor, call: Call, event: ev.CallEnded) -> Iterator[Event]:
@@ -262,7 +262,7 @@ def ended(floor: Floor, call: Call, event: ev.CallEnded) -> Iterator[Event]:
         return
     if event.outcome not in REACHED_NOBODY:
         return
-    if not possible(call):
+    if not national(call.ani):
         yield ev.CallbackImpossible(event.at, call.call_id, "withheld")
     elif floor.callback_of(call.ani) is None:
         yield _opened(call, event.at, event.outcome, event.at)

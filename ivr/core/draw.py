@@ -67,6 +67,8 @@ def _end(start: str, target: Target, menu: str) -> str:
         return f"queue_{target.queue}"
     if target.transfer:
         return f'out_{target.transfer.removeprefix("+")}(["外线 {target.transfer}"])'
+    if target.callback:
+        return 'callback(["回拨"])'
     if target.pin:
         return f"pin_{target.pin}"
     return start if target.stay else f"menu_{menu if target.repeat else target.menu}"

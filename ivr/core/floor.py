@@ -23,6 +23,7 @@ from ivr.core.callbacks import Callback, Dialling
 from ivr.core.calls import ROOM_STAGES, Call, Stage
 from ivr.core.dialplan import Plan
 from ivr.core.events import Event
+from ivr.core.expected_wait import Waits
 from ivr.core.line import Line
 from ivr.core.numbers import national
 from ivr.core.pins import Guesses
@@ -81,6 +82,8 @@ class Floor:
         """Who has called of late."""
         self.line = Line(plan.queues.queue, plan.queues.order)
         """Who waits and who is free: always what `calls` and `agents` say."""
+        self.waits: dict[str, Waits] = {}
+        """The latest waits by queue. They begin anew with each controller."""
         self._plans: dict[str, Plan] = {}
         self._wanted: dict[str, str] = {}
         """The open task of each number, as `national` writes it."""
@@ -189,6 +192,7 @@ class Floor:
         if after is before and not isinstance(event, ev.RecordingFinished):
             return False
         self._set_call(after)
+        self._observe(before, after, event)
         if not after.live:
             self._seat_callback(after.ani, event.at)
         self._follow(before, after, event)
@@ -197,6 +201,13 @@ class Floor:
         elif isinstance(event, ev.CallEnded):
             self.traffic.ended(call_id, event.at)
         return True
+
+    def _observe(self, before: Call, after: Call, event: Event) -> None:
+        """A wait in the line is over. Who had a place kept, or was called back, waited otherwise."""
+        over = (after.answered is not None and before.answered is None) or (not after.live and after.answered is None)
+        wait_s = after.wait_s(event.at)
+        if over and wait_s is not None and not after.task_id and after.place_at == after.queued_at:
+            self.waits.setdefault(after.queue, Waits()).add(event.at, wait_s, after.answered is not None)
 
     def _follow(self, before: Call, after: Call, event: Event) -> None:
         """The agent's side of what has just happened to a call."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,7 +12,7 @@ from ivr.core.departments import Departments
 from ivr.core.hotlines import Hotlines, listed_twice
 from ivr.core.leader_days import LeaderDays
 from ivr.core.numbers import national
-from ivr.core.queues import Queues
+from ivr.core.queues import EXPECTED_MIN, Queues
 from ivr.core.stand_in import circles
 from ivr.core.targets import Target
 
@@ -22,7 +23,7 @@ _DOOR = frozenset({"menu", "queue", "pin"})
 """Ways that are open everywhere."""
 _KNOWN = frozenset({"menu", "queue"})
 _ANSWER = _DOOR | {"repeat"}
-_LINE = frozenset({"menu", "queue", "stay"})
+_LINE = frozenset({"menu", "queue", "stay", "callback"})
 _STAND_IN = frozenset({"queue", "transfer"})
 _QUEUE = frozenset({"queue"})
 _MUST = {_QUEUE: "must lead to a queue", _KNOWN: "must lead to a menu or a queue"}
@@ -32,6 +33,7 @@ _ELSEWHERE = {
     "transfer": "only nobody_signed_in can lead to a transfer",
     "repeat": "only a menu's answers can repeat",
     "stay": "only a key of a line can stay",
+    "callback": "only a key of a line can ask for a callback",
 }
 
 
@@ -204,6 +206,9 @@ def _prompts(city: City, queues: Queues, hotlines: Hotlines, days: LeaderDays | 
     announce = queues.announce
     for n in range(announce.most + 2):
         yield "queues.toml: announce", announce.prompt_for(n)
+    for expected_s in (*(60 * minutes for minutes in EXPECTED_MIN), math.inf):
+        if told := announce.prompt_for_wait(expected_s):
+            yield "queues.toml: announce.expected", told
     yield "queues.toml: announce.busy", announce.busy
 
 

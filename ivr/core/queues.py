@@ -76,6 +76,10 @@ class Order(Table):
     """For how many days an agent counts as knowing a number; 0: nobody does."""
 
 
+EXPECTED_MIN = (1, 2, 3, 5, 10)
+"""Minutes that an expected wait is told in."""
+
+
 class Announce(Table):
     next: Name
     ahead: str
@@ -84,6 +88,23 @@ class Announce(Table):
     every_s: Annotated[float, Field(ge=10, le=600)] = 30
     busy: Name
     busy_after_s: Annotated[float, Field(ge=10, le=3600)] = 60
+
+    expected: str = ""
+    """Prompts for the expected wait, with `{n}` for EXPECTED_MIN; "" says nothing of it."""
+    expected_more: Name | None = None
+
+    @model_validator(mode="after")
+    def _both_expected(self) -> Self:
+        if bool(self.expected) != bool(self.expected_more):
+            raise ValueError("expected and expected_more belong together: one of them is missing")
+        return self
+
+    def prompt_for_wait(self, expected_s: float | None) -> str | None:
+        """The prompt for a wait of so many seconds, rounded up; None when nothing is known or is to be said."""
+        if expected_s is None or not self.expected:
+            return None
+        n = next((minutes for minutes in EXPECTED_MIN if expected_s <= 60 * minutes), None)
+        return self.expected_more if n is None else self.expected.replace("{n}", str(n))
 
     def prompt_for(self, ahead: int) -> str:
         """The prompt for a caller with so many others ahead."""

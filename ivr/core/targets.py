@@ -32,7 +32,7 @@ class Gated(Table):
         return self
 
 
-WAYS = ("menu", "queue", "pin", "repeat", "stay", "transfer")
+WAYS = ("menu", "queue", "pin", "repeat", "stay", "callback", "transfer")
 """Words of which a target holds exactly one."""
 
 
@@ -47,6 +47,8 @@ class Target(Gated):
     """The same menu again."""
     stay: bool = False
     """The same place in the same line."""
+    callback: bool = False
+    """Be called back, in one's turn."""
     transfer: Number | None = None
     """An outside number."""
     say: tuple[Name, ...] = ()
@@ -70,7 +72,7 @@ class Target(Gated):
             raise ValueError(f"must lead to exactly one of {', '.join(WAYS)}")
         if self.queue is None and (self.emergency or self.priority is not None):
             raise ValueError("emergency and priority go with a queue")
-        if self.language and (self.stay or self.transfer):
+        if self.language and (self.stay or self.callback or self.transfer):
             raise ValueError("language goes with menu, queue or repeat")
         if self.emergency and self.priority is not None:
             raise ValueError("emergency goes before every priority: leave priority out")

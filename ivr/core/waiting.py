@@ -28,11 +28,11 @@ def joined(floor: Floor, call: Call, event: ev.CallQueued) -> Iterator[Event | A
     prompts = (*event.say, *(() if notice in call.prompts_heard else (notice,)))
     pair = _next(floor, event.at)
     waits = pair is None or pair.call_id != call.call_id
-    if waits and notice in prompts and plan.queues.queue[call.queue].key:
+    if waits and notice in prompts and _asks(floor, call):
         # A key would cut the notice off: the first announcement, which takes keys, comes after it.
         yield from steps.say(call, event.at, "notice", prompts)
     elif waits:
-        yield from _announce(floor, call, event.at, (*prompts, _place(floor, call, event.at)))
+        yield from _announce(floor, call, event.at, (*prompts, *_place(floor, call, event.at)))
     elif event.say:
         yield from steps.say(call, event.at, "notice", prompts)
 
@@ -41,12 +41,17 @@ def heard(floor: Floor, call: Call, event: ev.StepEnded) -> Iterator[Event | Act
     """After an announcement, where the key leads that was pressed; else music again."""
     plan = floor.plan_of(call.call_id)
     led = menu.in_line(plan, call.queue, event.key, event.at) if event.key else None
-    if led and not led.target.stay:
+    if led and led.target.callback:
+        if callbacks.possible(floor, call):
+            yield from callbacks.ask(floor, call, event.at)
+        else:
+            yield do.PlayMusic(call.call_id)
+    elif led and not led.target.stay:
         yield from leading.lead(floor, call, led, event.at)
     elif led and led.target.say:
         yield from steps.say(call, event.at, "notice", led.target.say)
-    elif call.announced_at is None and plan.queues.queue[call.queue].key:
-        yield from _announce(floor, call, event.at, (_place(floor, call, event.at),))
+    elif call.announced_at is None and _asks(floor, call):
+        yield from _announce(floor, call, event.at, _place(floor, call, event.at))
     else:
         yield from leases.renew(floor, call, event.at)
         yield do.PlayMusic(call.call_id)
@@ -81,7 +86,7 @@ def announce_due(floor: Floor, call: Call, now: float) -> Iterator[Event | Actio
     announce = floor.plan_of(call.call_id).queues.announce
     if not is_over(call.announced_at or call.queued_at or now, announce.every_s, now):
         return
-    prompts: tuple[str, ...] = (_place(floor, call, now),)
+    prompts = _place(floor, call, now)
     if now - (call.queued_at or now) >= announce.busy_after_s and announce.busy not in call.prompts_heard:
         prompts = (announce.busy, *prompts)
     yield from _announce(floor, call, now, prompts)
@@ -90,7 +95,7 @@ def announce_due(floor: Floor, call: Call, now: float) -> Iterator[Event | Actio
 def _announce(floor: Floor, call: Call, at: float, prompts: tuple[str, ...]) -> Iterator[Event | Action]:
     """An announcement: a question where keys can be pressed in the line."""
     queue = floor.plan_of(call.call_id).queues.queue[call.queue]
-    if queue.key:
+    if _asks(floor, call):
         yield from steps.ask(call, at, "announcement", (*prompts, *queue.prompt), queue.wait_s)
     else:
         yield from steps.say(call, at, "announcement", prompts)
@@ -101,6 +106,12 @@ def who_knows(floor: Floor, call: Call, now: float) -> Iterator[Action]:
     days = floor.plan.queues.order.known_days
     if call.ani and days:
         yield do.FindFormerAgent(call.call_id, call.ani, now - days * DAY_S)
+
+
+def _asks(floor: Floor, call: Call) -> bool:
+    """Keys can be pressed in this line. One that cannot be kept is not promised: to call back nobody knows whom."""
+    targets = floor.plan_of(call.call_id).queues.queue[call.queue].key.values()
+    return any(not target.callback or callbacks.possible(floor, call) for target in targets)
 
 
 def matches(floor: Floor, now: float) -> Iterator[Event]:
@@ -117,6 +128,10 @@ def _next(floor: Floor, now: float) -> routing.Match | None:
     return None if floor.closing else floor.line.next_match(now)
 
 
-def _place(floor: Floor, call: Call, now: float) -> str:
+def _place(floor: Floor, call: Call, now: float) -> tuple[str, ...]:
+    """The place in the line, and what wait is to be expected."""
     announce = floor.plan_of(call.call_id).queues.announce
-    return announce.prompt_for(floor.line.ahead_of(call.call_id, now))
+    place = announce.prompt_for(floor.line.ahead_of(call.call_id, now))
+    waits = floor.waits.get(call.queue)
+    expected = announce.prompt_for_wait(waits.expected_s(now, call.wait_s(now) or 0.0)) if waits else None
+    return (place, expected) if expected else (place,)

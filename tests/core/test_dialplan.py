@@ -55,7 +55,7 @@ def _refused(change: Any) -> str:
         ),
         (
             lambda c, q: c["default"].update(queue="general"),
-            "city.toml: default: must lead to exactly one of menu, queue, pin, repeat, stay, transfer.",
+            "city.toml: default: must lead to exactly one of menu, queue, pin, repeat, stay, callback, transfer.",
         ),
         (
             lambda c, q: c.update(caller=[{"name": "x", "numbers": ["110", "0086 110"], "queue": "general"}]),
@@ -152,7 +152,7 @@ def _refused(change: Any) -> str:
         ),
         (lambda c, q: c.update(limits={"steps": 0}), "city.toml: limits.steps: "),
         (
-            lambda c, q: q["queue"]["general"].update(key={"1": {"stay": True}}),
+            lambda c, q: q["queue"]["general"].pop("prompt"),
             "queues.toml: queue.general: key and prompt belong together: one of them is missing.",
         ),
         (

@@ -43,13 +43,12 @@ class Outgoing:
         try:
             await self._ami.action(
                 "Originate",
-                ActionID=call_id,
                 Channel=dial_string(action, self._way),
                 # The channel's id is given by us: it is known before Asterisk knows of the call, and Asterisk refuses
                 # to have it twice.
                 ChannelId=call_id,
                 Context="callback",
-                Exten="s",
+                Exten=call_id,  # what the failure of a call is told with, when there never was a channel
                 Priority="1",
                 Timeout=str(action.ring_s * 1000),
                 CallerID=f"<{self._way.caller_id}>",

@@ -1,0 +1,144 @@
+"""A caller presses 1 in the line and hangs up; an agent becomes ready; the citizen's telephone rings; both talk."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ivr.adapters.agi import Outside
+from ivr.core.actions import DialCitizen, HangUp, RenewLease, Say
+from ivr.core.events import CallArrived, CallerHungUp, CallFound, CallsCounted, CitizenNotReached, StepEnded
+from tests.e2e import asterisk as real
+from tests.e2e import baresip, sipp
+from tests.e2e.baresip import Department, Softphone
+from tests.e2e.sipp import Caller
+from tests.e2e.system import Hotline, Person, hotline
+from tests.e2e.test_channels import Controller
+from tests.patience import PATIENCE_S
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.usefixtures("unpacked"),
+    pytest.mark.skipif(not sipp.FOUND, reason="sipp is missing: sudo apt-get install -y sip-tester"),
+    pytest.mark.skipif(not baresip.FOUND, reason="baresip is missing: sudo apt-get install -y baresip-core"),
+]
+
+MOBILE = "13800138000"
+TASK = "cb-1700000000_1"
+
+
+def _city(port: int) -> list[dict[str, object]]:
+    return [real.TRUNK, {"name": "city", "match": ["192.0.2.1/32"], "host": f"127.0.0.1:{port}"}]
+
+
+async def test_the_adapter_dials_says_who_did_not_answer_and_hands_over_who_did(tmp_path: Path) -> None:
+    async with (
+        Department(tmp_path, MOBILE) as mobile,
+        real.running(real.configure(tmp_path / "state", trunk=_city(mobile.port))) as up,
+    ):
+        controller = Controller(up, Outside("trunk-city", "12345"))
+        perform, told = controller.channels.perform, controller.told
+        async with controller.at_work():
+            first = f"{TASK}-1700000100.1"
+            await perform(DialCitizen(first, TASK, MOBILE, 15))
+            invited = await mobile.told("CALL_INCOMING")
+            assert invited["peeruri"].startswith("sip:12345@")
+            await controller.channels.survey()
+            assert (await told(CallFound)).doing == "calling"
+            assert first in (await told(CallsCounted)).call_ids
+            mobile.hang_up()
+            ended = await told(CallerHungUp)
+            assert (ended.call_id, ended.cause) == (first, 17)
+            assert (await told(CitizenNotReached)).call_id == first
+
+            second = f"{TASK}-1700000200.2"
+            await perform(DialCitizen(second, TASK, MOBILE, 5))
+            await mobile.rings()
+            assert (await told(CitizenNotReached)).reason == "no_answer"
+            await mobile.over()
+
+            third = f"{TASK}-1700000300.3"
+            await perform(DialCitizen(third, TASK, MOBILE, 15))
+            await mobile.rings()
+            await perform(HangUp(third))
+            await mobile.over()
+            assert (await told(CitizenNotReached)).call_id == third
+
+            fourth = f"{TASK}-1700000400.4"
+            await perform(DialCitizen(fourth, TASK, MOBILE, 15))
+            await mobile.rings()
+            await mobile.answer()
+            assert (await told(CallArrived)).call_id == fourth
+            await perform(RenewLease(fourth, 60))
+            await perform(Say(fourth, f"{fourth}:1", ("callback_connecting",)))
+            assert not (await told(StepEnded)).failed
+            await perform(HangUp(fourth))
+            await mobile.over()
+
+            nobody = f"{TASK}-1700000500.5"
+            await perform(DialCitizen(nobody, TASK, "anonymous", 15))
+            assert (await told(CitizenNotReached)) == CitizenNotReached(
+                pytest.approx(ended.at, abs=60), nobody, "unreachable"
+            )
+        assert controller.channels.pending == 0
+
+
+async def _call(supervisor: Person, outcome: str | None, within_s: float = PATIENCE_S) -> Any:
+    """The newest call of that outcome."""
+    async with asyncio.timeout(within_s):
+        while True:
+            for call in (await supervisor.get("/api/calls"))["calls"]:
+                if call["outcome"] == outcome:
+                    return call
+            await asyncio.sleep(0.2)
+
+
+async def _ask_back(up: Hotline, supervisor: Person, folder: Path) -> None:
+    async with Caller(up.sip_port, folder, ani=MOBILE) as citizen:
+        await citizen.answered()
+        await supervisor.call_that(
+            lambda c: any(e["kind"] == "StepStarted" and e["fields"]["name"] == "announcement" for e in c["timeline"])
+        )
+        citizen.press("1")
+        await citizen.ended()
+
+
+async def test_who_pressed_1_is_rung_when_an_agent_is_ready_and_the_books_show_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Department(tmp_path, MOBILE) as mobile:
+        monkeypatch.setenv("IVR_TRUNK", json.dumps(_city(mobile.port)))
+        settings = {"outside": {"trunk": "city"}, "callback": {"opens": "00:00", "closes": "23:59"}}
+        async with (
+            hotline(tmp_path, **settings) as up,
+            up.signed_in("banzhang") as supervisor,
+            up.signed_in("8001") as agent,
+            Softphone(up.sip_port, tmp_path, "8001-sip", up.phone_password("8001")) as phone,
+        ):
+            await _ask_back(up, supervisor, tmp_path)
+            asked = await _call(supervisor, "callback_asked")
+            assert asked["ani"] == MOBILE
+            await agent.order("sign_in")
+            await agent.order("ready")
+            await mobile.rings()
+            await up.kill()
+            await up.start()
+            await asyncio.sleep(1)
+            assert not [e for e in mobile.events if e.get("type") == "CALL_CLOSED"], "the kill ended the ringing"
+            await mobile.answer()
+            await phone.rings()
+            await phone.answer()
+            await asyncio.sleep(2)
+            phone.hang_up()
+            call = await supervisor.call_that(lambda c: c["stage"] == "rating")
+            assert (call["ani"], call["agent_id"]) == (MOBILE, "8001")
+            mobile.hang_up()
+            call = await supervisor.call_that(lambda c: c["ended_at"] and len(c["recordings"]) == 2)
+            assert call["outcome"] == "answered" and call["talk_s"] > 1.5
+            assert len([e for e in mobile.events if e.get("type") == "CALL_INCOMING"]) == 1, "rung twice"
+            kinds = [entry["kind"] for entry in call["timeline"]]
+            assert kinds[:2] == ["CallbackTried", "CallOffered"] and "CallbackReached" in kinds
