@@ -165,13 +165,12 @@ class CallFound:
 
 @dataclass(frozen=True, slots=True)
 class CallsCounted:
-    """All calls that Asterisk has up, and those that spoke since the count began; ends a series of `CallFound`.
-
-    `at` is when the count began.
-    """
+    """All calls that Asterisk has up, and those that spoke since the count began; ends a series of `CallFound`."""
 
     at: float
     call_ids: tuple[str, ...]
+    since: float = 0.0
+    """When the count began."""
 
 
 @dataclass(frozen=True, slots=True)

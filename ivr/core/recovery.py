@@ -64,6 +64,6 @@ def gone(floor: Floor, event: ev.CallsCounted) -> Iterator[Event]:
     """Calls that Asterisk does not have any more."""
     up = set(event.call_ids)
     for call in list(floor.calls.values()):
-        decided_since = call.stage is Stage.DIALLING and call.arrived_at >= event.at
+        decided_since = call.stage is Stage.DIALLING and call.arrived_at >= event.since
         if call.live and call.call_id not in up and not decided_since:
             yield ev.CallerHungUp(event.at, call.call_id)

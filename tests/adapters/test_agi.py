@@ -486,7 +486,7 @@ async def test_survey(stage: Stage) -> None:
         CallFound(AT, "1795439351.8", "PJSIP/line-1795439351.8", "ringing", "138", "12345"),
         CallFound(AT, "1795439353.1", "PJSIP/line-1795439353.1", "talking", "138", "12345"),
         CallFound(AT, "1795439354.1", "PJSIP/line-1795439354.1", "idle", "138", "12345"),
-        CallsCounted(AT, ("1795439351.8", "1795439353.1", "1795439354.1")),
+        CallsCounted(AT, ("1795439351.8", "1795439353.1", "1795439354.1"), since=AT),
     ]
     assert stage.channels.pending == 0, "the call that is gone left nothing"
 

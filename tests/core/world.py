@@ -302,7 +302,7 @@ class World:
             line.orders = []
             room = self.rooms.of(call_id).there
             self.tell(ev.CallFound(self.now, call_id, "PJSIP/x", line.doing, line.ani, line.dnis, room))
-        self.tell(ev.CallsCounted(began, tuple(self.lines)))
+        self.tell(ev.CallsCounted(self.now, tuple(self.lines), since=began))
 
     def step(self) -> None:
         """Let a moment pass and one thing happen."""

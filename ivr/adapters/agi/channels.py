@@ -571,7 +571,7 @@ class Channels:
         for found in silent:
             self._emit(found)
         spoke |= self._outgoing.call_ids - dialled
-        self._emit(CallsCounted(at, (*calls, *sorted(spoke - calls.keys() - {""}))))
+        self._emit(CallsCounted(self._clock(), (*calls, *sorted(spoke - calls.keys() - {""})), since=at))
 
     def _adopt(self, found: CallFound) -> None:
         """Take the call as Asterisk has it; what was under way before is forgotten, as the core forgets it."""
