@@ -120,6 +120,8 @@ class Leg:
     """Why it ended: a `LegEnded.reason`, `caller_hung_up` or `lost`."""
     room: bool = False
     """It was called into the call's room."""
+    kept_by: str = ""
+    """Who had the citizen afterwards: `us`, `them`, or "" when that is not decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,6 +369,9 @@ def evolve(call: Call, event: Event) -> Call:
             return _leg(call, answered_at=event.at)
         case ev.LegEnded() if call.leg and call.leg.leg_id == event.leg_id:
             return _leg_ended(call, event)
+        case ev.CallKept():
+            kept = (replace(leg, kept_by=event.by) if leg.leg_id == event.leg_id else leg for leg in call.legs)
+            return replace(call, legs=tuple(kept))
         case ev.RatingGiven():
             return replace(call, rating=event.rating)
         case ev.CallFellBack():

@@ -379,6 +379,17 @@ class LegDialled:
 
 
 @dataclass(frozen=True, slots=True)
+class CallKept:
+    """Who has the citizen after an outside number was asked for (首接先受理: unless it takes them, we do)."""
+
+    at: float
+    call_id: str
+    leg_id: str
+    by: str
+    """`us`, or `them`: the outside number."""
+
+
+@dataclass(frozen=True, slots=True)
 class RoomJoined:
     """The citizen was sent into the call's room, to the agent, the outside number, or both."""
 
@@ -552,7 +563,7 @@ Event = (
     | WrapUpEnded | CallMovedUp | CallerKnown | RecordingFinished | NoteWritten | LegDialled | LegAnswered | LegEnded
     | CallbackOrdered | CallbackClosed | CallbackOpened | CallbackImpossible
     | CallbackTried | CallbackFailed | CallbackHandedOver | CallbackReached | CallbackDropped
-    | TransferAsked | AgentMoved | RoomJoined | RoomLeft
+    | TransferAsked | AgentMoved | CallKept | RoomJoined | RoomLeft
 )  # fmt: skip
 
 

@@ -311,6 +311,8 @@ class Floor:
                 yield from transfers.room_left(self, call, event)
             case ev.LegDialled():
                 yield from transfers.dialled(self, call, event)
+            case ev.LegAnswered():
+                yield from transfers.answered(call, event)
             case ev.LegEnded():
                 yield from transfers.ended(self, call, event)
             case ev.CallerHungUp():

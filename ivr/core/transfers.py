@@ -43,6 +43,8 @@ def dialled(floor: Floor, call: Call, event: ev.LegDialled) -> Iterator[Event | 
 def ended(floor: Floor, call: Call, event: ev.LegEnded) -> Iterator[Event | Action]:
     """After a talk outside the call is over; a citizen whom nobody took comes to us."""
     leg = call.legs[-1]
+    if not leg.kept_by:
+        yield ev.CallKept(event.at, call.call_id, leg.leg_id, "us")
     if leg.room:
         if call.stage is Stage.CONSULTING and call.ring:
             yield ev.RoomJoined(event.at, call.call_id)
@@ -50,6 +52,13 @@ def ended(floor: Floor, call: Call, event: ev.LegEnded) -> Iterator[Event | Acti
         yield from talking.talk_over(floor, call, event.at)
     else:
         yield from _unanswered(floor, call, event.at)
+
+
+def answered(call: Call, event: ev.LegAnswered) -> Iterator[Event]:
+    """Who is connected with the citizen alone has taken them."""
+    leg = call.legs[-1]
+    if leg.leg_id == event.leg_id and (not leg.room or not call.ring):
+        yield ev.CallKept(event.at, call.call_id, leg.leg_id, "them")
 
 
 def asked(call: Call, event: ev.TransferAsked) -> Iterator[Event | Action]:
@@ -105,6 +114,8 @@ def agent_hung_up(floor: Floor, call: Call, event: ev.AgentHungUp) -> Iterator[E
     """What the agent asked for; else the other one has the citizen, or it is the line again, or the rating."""
     yield do.CloseRecording(call.call_id, event.ring_id)
     leg = call.leg
+    if leg and leg.answered_at is not None:
+        yield ev.CallKept(event.at, call.call_id, leg.leg_id, "them")
     if call.stage is Stage.CONSULTING:
         if leg and leg.answered_at is not None:
             yield ev.RoomJoined(event.at, call.call_id)

@@ -37,6 +37,7 @@ def test_whom_nobody_outside_takes_stands_in_our_line(reason: str) -> None:
     call = world.floor.calls[call_id]
     assert (call.stage, call.queue, call.queued_why) == (Stage.WAITING, "general", f"110: {reason}")
     assert "transfer_unanswered" in call.step_prompts
+    assert call.legs[0].kept_by == "us"
     world.hang_up(call_id)
     assert world.floor.calls[call_id].outcome is Outcome.ABANDONED
 
@@ -116,6 +117,7 @@ def test_consult_and_complete_leaves_the_two_others_talking() -> None:
     call = world.floor.calls[call_id]
     assert call.talk_s(world.now) == talked, "only the agent's time is talk time"
     assert (call.legs[0].reason, call.stage, call.step_name) == ("hung_up", Stage.RATING, "rating")
+    assert call.legs[0].kept_by == "them"
     assert call.legs[0].ended_at == world.now
 
 
@@ -124,7 +126,7 @@ def test_consult_and_cancel_brings_the_two_together_again() -> None:
     _ask(world, call_id, "cancel")
     _bring(world, call_id)
     call = world.floor.calls[call_id]
-    assert call.stage is Stage.ROOM and call.ring and call.leg is None
+    assert call.stage is Stage.ROOM and call.ring and call.leg is None and call.legs[0].kept_by == "us"
     assert world.rooms.of(call_id).there == (call.ring.ring_id,)
     _ask(world, call_id, "back_to_line")
     assert world.floor.calls[call_id].stage is Stage.WAITING

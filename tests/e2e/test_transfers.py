@@ -174,4 +174,4 @@ async def test_an_agent_who_hangs_up_in_the_middle_leaves_nobody_alone(departmen
         talk.phone.hang_up()
         await department.over()
         call = await talk.supervisor.call_that(lambda c: c["stage"] == "waiting")
-        assert call["legs"][0]["reason"] == "cancelled"
+        assert (call["legs"][0]["reason"], call["legs"][0]["kept_by"]) == ("cancelled", "us")

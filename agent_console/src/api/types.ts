@@ -632,6 +632,11 @@ export interface components {
             readonly reason: string;
             /** Room */
             readonly room: boolean;
+            /**
+             * Kept By
+             * @enum {string}
+             */
+            readonly kept_by: "us" | "them" | "";
         };
         /**
          * LineView

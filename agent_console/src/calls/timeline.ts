@@ -17,7 +17,7 @@ export const KINDS = [
   "CallArrived", "CallerRecognised", "CallerSlowed", "HotlineRecognised", "StepStarted", "StepEnded", "CallQueued", "CallOffered", "AgentAnswered", "RingEnded", "AgentHungUp",
   "CallerHungUp", "CallFellBack", "CallFound", "RatingGiven", "CallDismissed", "CallEnded", "AgentSetAside",
   "RecordingFinished", "NoteWritten", "LegDialled", "LegAnswered", "LegEnded", "LanguageChosen", "TransferAsked",
-  "AgentMoved", "RoomJoined", "RoomLeft", "CallMovedUp", "CallerKnown",
+  "AgentMoved", "RoomJoined", "RoomLeft", "CallKept", "CallMovedUp", "CallerKnown",
 ] as const;
 
 /** One event as a sentence; an event of an unknown kind is shown as it is. */
@@ -76,6 +76,8 @@ function params(kind: string, fields: Fields, words: Words): Record<string, stri
       return { agent: words.agent(text("agent_id")) };
     case "AgentSetAside":
       return { agent: words.agent(text("agent_id")), reason: word("reason", text("reason"), words) };
+    case "CallKept":
+      return { by: word("keptBy", text("by"), words) };
     case "LegEnded":
       return { reason: word("legReason", text("reason"), words) };
     case "RingEnded":

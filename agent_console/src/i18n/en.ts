@@ -208,6 +208,7 @@ const en: Messages = {
     calling: "Calling {name}…",
     answered: "{name} answered",
   },
+  keptBy: { us: "us", them: "the other side" },
   transferKind: {
     blind: "transfer to ",
     back_to_line: "back to the line",
@@ -282,6 +283,7 @@ const en: Messages = {
     AgentMoved: "The agent went into the conference",
     RoomJoined: "The citizen joined the conference",
     RoomLeft: "The conference is over; the citizen is still there",
+    CallKept: "The citizen is with {by}",
     LegDialled: "Calling {name}: {why}",
     LegAnswered: "The other side answered",
     LegEnded: "The call to the other side is over: {reason}",

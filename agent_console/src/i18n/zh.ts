@@ -203,6 +203,7 @@ const zh = {
     calling: "正在呼叫 {name}…",
     answered: "{name} 已接听",
   },
+  keptBy: { us: "本热线", them: "对方" },
   transferKind: {
     blind: "转接：",
     back_to_line: "退回排队",
@@ -284,6 +285,7 @@ const zh = {
     AgentMoved: "坐席离开双方通话，进入会议",
     RoomJoined: "市民加入会议",
     RoomLeft: "会议结束，市民仍在线",
+    CallKept: "首接先受理：由{by}受理",
     LegDialled: "呼叫{name}：{why}",
     LegAnswered: "对方已接听",
     LegEnded: "与对方的话路结束：{reason}",

@@ -92,6 +92,8 @@ class LegView(_View):
     reason: str
     room: bool
     """True when an agent called it into the call's room."""
+    kept_by: Literal["us", "them", ""]
+    """Who had the citizen afterwards (首接先受理)."""
 
 
 class CallSummary(_View):

@@ -153,7 +153,7 @@ def leg_views(timeline: Iterable[JournalRow]) -> list[LegView]:
     return [LegView(**_leg(leg)) for leg in call.legs]
 
 
-_OF_LEGS = frozenset({"LegDialled", "LegAnswered", "LegEnded", "CallEnded"})
+_OF_LEGS = frozenset({"LegDialled", "LegAnswered", "LegEnded", "CallKept", "CallEnded"})
 
 
 def agent_view(agent: Agent) -> AgentView:
