@@ -160,7 +160,8 @@ def explain_call(
     plan = plans.load(root, settings.city.language)
     texts = plans.texts(root, settings.city.language)
     moment, known = _moment(at, plan.city.timezone).timestamp(), asyncio.run(registers.peek(settings))
-    for line in explain(plan, texts, caller, called, moment, keys, known):
+    marks = asyncio.run(registers.peek_marks(settings, moment))
+    for line in explain(plan, texts, caller, called, moment, keys, known, marks):
         out.print(line, markup=False)
 
 

@@ -34,6 +34,7 @@ from ivr.adapters.web.server import WebServer
 from ivr.archive import DATABASE, Archive, ArchiveAction
 from ivr.config import Config
 from ivr.core import callbacks
+from ivr.core.abuse import Marks
 from ivr.core.actions import Action
 from ivr.core.agents import Agent, Profile
 from ivr.core.books import Books
@@ -71,6 +72,7 @@ class State:
     queues: Mapping[str, str]
     departments: Mapping[str, Department]
     warnings: Sequence[str]
+    marks: Marks
 
 
 class Hotline:
@@ -145,6 +147,10 @@ class Hotline:
     async def restore(self) -> None:
         """Take up the state that an earlier controller left."""
         await self.load_registers()
+        now = time.time()
+        self.floor.marks = Marks(await self.store.marks(now))
+        for call_id, ani, arrived_at in await self.store.lately(now - self.floor.plan.pacing.longest_s):
+            self.floor.traffic.recall(call_id, ani, arrived_at)
         events = [event for _, event in await self.store.unfinished()]
         agents = [row.agent for row in (await self.store.agents()).values()]
         tasks = await self.store.callbacks(set(callbacks.State) - callbacks.ENDED)
@@ -179,7 +185,7 @@ class Hotline:
         names = {name: queue.name for name, queue in self.floor.plan.queues.queue.items()}
         departments = self.floor.plan.departments.department
         warnings = [check.sentence for check in self.checks() if not check.ok]
-        return State(self.floor.calls, self.floor.agents, names, departments, warnings)
+        return State(self.floor.calls, self.floor.agents, names, departments, warnings, self.floor.marks)
 
     def checks(self) -> list[CheckView]:
         speech = self.recogniser.state

@@ -11,6 +11,7 @@ from ivr.adapters.store import Imported, Store
 from ivr.archive import DATABASE
 from ivr.config import Config
 from ivr.core import registers
+from ivr.core.abuse import Marks
 from ivr.core.errors import RegisterError
 from ivr.core.numbers import national
 from ivr.core.registers import NOBODY, Entry, Registers, Seal
@@ -30,6 +31,14 @@ async def peek(config: Config) -> Registers:
         return NOBODY
     async with _store(config) as store:
         return await load(config, store)
+
+
+async def peek_marks(config: Config, now: float) -> Marks:
+    """Nuisance callers who are marked at `now`, for a command beside the hotline."""
+    if not (config.state.dir / DATABASE).exists():
+        return Marks()
+    async with _store(config) as store:
+        return Marks(await store.marks(now))
 
 
 async def import_file(config: Config, register: str, path: Path, *, replace: bool) -> Imported:

@@ -51,6 +51,11 @@ class Pacing(Table):
     trunk: Limit | None = None
     marked: Marked = Marked()
 
+    @property
+    def longest_s(self) -> float:
+        """For so long a call counts at the most."""
+        return max((limit.within_s for limit in (self.number, self.trunk) if limit), default=0.0)
+
     def say(self, by: str) -> tuple[str, ...]:
         """What a caller hears who is slowed by this."""
         table = {MARK: self.marked, NUMBER: self.number, TRUNK: self.trunk}.get(by)
@@ -169,6 +174,11 @@ class Traffic:
             calls.live.add(call_id)
             calls.last_at = now
 
+    def recall(self, call_id: str, ani: str, at: float) -> None:
+        """A call that was over before the controller started."""
+        if number := national(ani):
+            self._calls.setdefault((NUMBER, number), _Calls()).put(call_id, at)
+
     def slowed(self, call_id: str, by: str, moment: float) -> None:
         """The call counts for this moment."""
         for key in self._of.get(call_id, ()):
@@ -188,7 +198,7 @@ class Traffic:
     def judge(self, call_id: str, pacing: Pacing, mark: Mark | None, now: float) -> Slowed | None:
         """Whether a call that has just arrived is slowed. None: it is not."""
         self._sweep(pacing, now)
-        verdicts = [Slowed(MARK, pacing.marked.slow_s, f"marked: {mark.reason}")] if mark else []
+        verdicts = [Slowed(MARK, pacing.marked.slow_s, "marked")] if mark else []
         for key in self._of.get(call_id, ()):
             limit = pacing.number if key[0] == NUMBER else pacing.trunk
             if limit and not (key[0] == TRUNK and verdicts):
@@ -196,15 +206,15 @@ class Traffic:
                 moment, why = self._calls[key].earliest(limit, call_id, now)
                 if moment > now:
                     verdicts.append(Slowed(key[0], moment - now, f"{why} from this {key[0]}"))
-        return max(verdicts, key=lambda verdict: verdict.slow_s, default=None)
+        worst = max(verdicts, key=lambda verdict: verdict.slow_s, default=None)
+        return worst._replace(by=MARK) if worst and mark else worst
 
     def _sweep(self, pacing: Pacing, now: float) -> None:
         """Forget who has not called for long, now and then: a day of calls must not fill the memory."""
-        longest_s = max((limit.within_s for limit in (pacing.number, pacing.trunk) if limit), default=0.0)
-        if abs(now - self._swept_at) <= longest_s:
+        if abs(now - self._swept_at) <= pacing.longest_s:
             return
         self._swept_at = now
         for key, calls in list(self._calls.items()):
-            calls.forget(now - longest_s)
+            calls.forget(now - pacing.longest_s)
             if not calls.live and not calls.moments:
                 del self._calls[key]

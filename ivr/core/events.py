@@ -264,6 +264,40 @@ class CallMovedUp:
     """Why, in their own words."""
 
 
+@dataclass(frozen=True, slots=True)
+class CallerMarked:
+    """A supervisor has marked a nuisance caller; it takes the place of an earlier mark of the number."""
+
+    at: float
+    number: str
+    """As in the books."""
+    by: str
+    reason: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class MarkLifted:
+    """A supervisor has taken a mark away before its time."""
+
+    at: float
+    number: str
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MarkProposed:
+    """An agent asks for a mark of the caller whom they spoke with."""
+
+    at: float
+    about_call: str
+    """Not `call_id`: the call may be over and done with."""
+    number: str
+    by: str
+    reason: str
+
+
 # --- decided by the core, journalled before they are applied ---------------------------------------------------------
 
 
@@ -558,7 +592,7 @@ Event = (
     CallArrived | StepEnded | AgentAnswered | RingEnded | AgentHungUp | CallerHungUp | CallFellBack | CallFound
     | CitizenNotReached
     | CallsCounted | PhoneReached | PhoneLost | AgentSignedIn | AgentSignedOut | AgentPressedReady | AgentPressedBreak
-    | CallerRecognised | CallerSlowed | HotlineRecognised
+    | CallerMarked | MarkLifted | MarkProposed | CallerRecognised | CallerSlowed | HotlineRecognised
     | StepStarted | LanguageChosen | CallQueued | CallOffered | RatingGiven | CallDismissed | CallEnded | AgentSetAside
     | WrapUpEnded | CallMovedUp | CallerKnown | RecordingFinished | NoteWritten | LegDialled | LegAnswered | LegEnded
     | CallbackOrdered | CallbackClosed | CallbackOpened | CallbackImpossible

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from ivr.core.abuse import Marks
 from ivr.core.dialplan import Plan
 from ivr.core.hotlines import WAYS
 from ivr.core.hours import day_name
@@ -49,12 +50,17 @@ def explain(
     at: float,
     keys: str = "",
     registers: Registers = NOBODY,
+    marks: Marks | None = None,
 ) -> Iterator[str]:
     """The call's way to its queue, line by line. `texts`: what each prompt says; after `keys` the caller is silent."""
     moment = datetime.fromtimestamp(at, ZoneInfo(plan.city.timezone))
     yield f"{moment:%Y-%m-%d %H:%M} {day_name(moment)}（{plan.city.timezone}），{ani or '匿名号码'} 拨打 {dnis}"
     trial, presses, number = Trial(plan, ani, dnis, at, registers), iter(keys), 1
     yield from recognised(trial)
+    if mark := marks.of(ani, at) if marks and not plan.listed(ani) else None:
+        until = datetime.fromtimestamp(mark.until, moment.tzinfo)
+        yield f"曾骚扰：{mark.by} 标记，至 {until:%Y-%m-%d %H:%M}，原因：{mark.reason}"
+        yield f"   不拒接；紧急情形除外，排队时按晚到 {plan.pacing.marked.slow_s:g} 秒计"
     happened = list(trial.step())
     while True:
         yield f"{number}. {_reading(trial.led.why)}"

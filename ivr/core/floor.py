@@ -135,7 +135,13 @@ class Floor:
         match event:
             case ev.PhoneReached() | ev.PhoneLost():
                 return self._change_agent(event.phone, event)
-            case ev.CallsCounted() | ev.CallbackImpossible():
+            case ev.CallsCounted() | ev.CallbackImpossible() | ev.MarkProposed():
+                return True
+            case ev.CallerMarked():
+                self.marks = self.marks.set(abuse.Mark(event.number, event.by, event.reason, event.at, event.until))
+                return True
+            case ev.MarkLifted():
+                self.marks = self.marks.lifted(event.number)
                 return True
             case ev.CallbackTried():
                 return self._change_callback(event) and self._change_call(event)

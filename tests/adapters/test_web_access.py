@@ -14,8 +14,14 @@ from tests.adapters.web_world import PASSWORD, Build, Client, World, build, worl
 
 __all__ = ["build", "world"]
 
-BODIES = {"/api/session": {"user": "8001", "password": PASSWORD}, "/api/agents/me": {"order": "sign_in"}}
-BODIES |= {"/api/calls/{call_id}/move-up": {"reason": "独居老人"}}
+BODIES = {
+    "/api/session": {"user": "8001", "password": PASSWORD},
+    "/api/agents/me": {"order": "sign_in"},
+    "/api/calls/{call_id}/proposal": {"reason": "反复辱骂"},
+    "/api/calls/{call_id}/move-up": {"reason": "独居老人"},
+    "/api/marks": {"number": "13800138000", "reason": "反复辱骂"},
+    "/api/marks/{number}": {"reason": "已道歉"},
+}
 QUERIES = dict.fromkeys(("/api/books", "/api/books.csv"), "?from=0&to=86400")
 
 EXPECTED = {
@@ -27,6 +33,10 @@ EXPECTED = {
     "GET /api/calls/{call_id}": (401, 200, 200, 200, 404, 200),
     "POST /api/calls/{call_id}/move-up": (401, 403, 409, 409, 403, 409),
     "GET /api/calls/{call_id}/recordings/{recording_id}": (401, 200, 200, 200, 404, 200),
+    "POST /api/calls/{call_id}/proposal": (401, 200, 200, 200, 404, 200),
+    "GET /api/marks": (401, 403, 200, 200, 403, 200),
+    "POST /api/marks": (401, 403, 200, 200, 403, 200),
+    "DELETE /api/marks/{number}": (401, 403, 404, 404, 403, 404),
     "GET /api/books": (401, 403, 200, 200, 403, 200),
     "GET /api/books.csv": (401, 403, 200, 200, 403, 200),
     "POST /api/agents/me": (401, 200, 403, 403, 403, 403),
@@ -43,7 +53,8 @@ ELSEWHERE = {"X-Forwarded-For": "203.0.113.7"}
 
 
 async def ask(client: Client, route: Route, call_id: str) -> int:
-    path = route.path.format(call_id=call_id, recording_id=f"{call_id}-1-caller") + QUERIES.get(route.path, "")
+    names = {"call_id": call_id, "recording_id": f"{call_id}-1-caller", "number": "110"}
+    path = route.path.format(**names) + QUERIES.get(route.path, "")
     async with client.request(route.method, path, json=BODIES.get(route.path), headers=ELSEWHERE) as answer:
         if answer.status >= 400:
             Problem.model_validate(await answer.json())

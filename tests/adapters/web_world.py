@@ -25,6 +25,7 @@ from ivr.adapters.web import Deps, create_app, publish
 from ivr.adapters.web.access import secret_hash
 from ivr.adapters.web.schemas import CheckView, PhoneSettings
 from ivr.core import events as ev
+from ivr.core.abuse import Marks
 from ivr.core.agents import Agent
 from ivr.core.books import Books
 from ivr.core.calls import Call
@@ -50,6 +51,7 @@ class State:
     queues: dict[str, str]
     departments: dict[str, Department]
     warnings: list[str]
+    marks: Marks
 
 
 @dataclass
@@ -110,7 +112,7 @@ class World:
     def state(self) -> State:
         names = {name: queue.name for name, queue in self.floor.plan.queues.queue.items()}
         departments = self.floor.plan.departments.department
-        return State(self.floor.calls, self.floor.agents, names, departments, self.warnings)
+        return State(self.floor.calls, self.floor.agents, names, departments, self.warnings, self.floor.marks)
 
     def checks(self) -> list[CheckView]:
         return [

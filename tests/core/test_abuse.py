@@ -16,6 +16,7 @@ from ivr.core.agents import Profile
 from ivr.core.calls import Stage
 from ivr.core.dialplan import parse
 from ivr.core.errors import DialplanError
+from ivr.core.explain import explain
 from tests.core.world import REPO, World, shipped_plan, shipped_tables
 
 NOW = 1_700_000_000.0
@@ -184,6 +185,20 @@ def test_a_restarted_controller_keeps_the_place() -> None:
     assert [world.floor.calls[call_id].slow_s for call_id in calls] == [0, 600, 1200]
     fourth = world.arrive("13800138000")
     assert world.floor.calls[fourth].slow_s == pytest.approx(1800, abs=2)
+
+
+def test_calls_that_were_over_before_a_restart_count() -> None:
+    world = _world(number=_limit(2))
+    for n in range(2):
+        world.floor.traffic.recall(f"old.{n}", "013800138000", world.now - 60)
+    assert world.floor.calls[world.arrive("13800138000")].slow_s == 540
+
+
+def test_explain_tells_of_a_mark_while_it_holds() -> None:
+    told = list(explain(shipped_plan(), {}, "13800138000", "12345", NOW, marks=_marked()))
+    assert told[1].startswith("曾骚扰：boss 标记，至 2023-11-16")
+    assert told[1].endswith("原因：反复辱骂")
+    assert not [line for line in explain(shipped_plan(), {}, "13800138000", "12345", NOW) if "骚扰" in line]
 
 
 def test_the_shipped_limits_slow_the_sixth_call() -> None:

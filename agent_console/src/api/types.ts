@@ -91,6 +91,58 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/calls/{call_id}/proposal": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** Propose that its caller be marked as a nuisance */
+        readonly post: operations["propose"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/marks": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Nuisance callers, and who is proposed */
+        readonly get: operations["list_marks"];
+        readonly put?: never;
+        /** Mark a nuisance caller */
+        readonly post: operations["set_mark"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/marks/{number}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        /** Lift a mark */
+        readonly delete: operations["lift_mark"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/books": {
         readonly parameters: {
             readonly query?: never;
@@ -423,6 +475,8 @@ export interface components {
             readonly hotline_name: string;
             /** About */
             readonly about: string;
+            /** Slowed By */
+            readonly slowed_by: string;
             /** Agent Id */
             readonly agent_id: string;
             /** Agent Name */
@@ -502,6 +556,8 @@ export interface components {
             readonly hotline_name: string;
             /** About */
             readonly about: string;
+            /** Slowed By */
+            readonly slowed_by: string;
             /** Agent Id */
             readonly agent_id: string;
             /** Agent Name */
@@ -673,6 +729,51 @@ export interface components {
              */
             readonly kind: "snapshot";
         };
+        /** MarkLift */
+        readonly MarkLift: {
+            /** Reason */
+            readonly reason: string;
+        };
+        /** MarkOrder */
+        readonly MarkOrder: {
+            /** Number */
+            readonly number: string;
+            /** Reason */
+            readonly reason: string;
+            /**
+             * Days
+             * @default 7
+             */
+            readonly days: number;
+        };
+        /** MarkProposal */
+        readonly MarkProposal: {
+            /** Reason */
+            readonly reason: string;
+        };
+        /**
+         * MarkView
+         * @description A nuisance caller: slowed down, never refused.
+         */
+        readonly MarkView: {
+            /** Number */
+            readonly number: string;
+            /** By */
+            readonly by: string;
+            /** Reason */
+            readonly reason: string;
+            /** Set At */
+            readonly set_at: number;
+            /** Until */
+            readonly until: number;
+        };
+        /** MarksView */
+        readonly MarksView: {
+            /** Marks */
+            readonly marks: readonly components["schemas"]["MarkView"][];
+            /** Proposals */
+            readonly proposals: readonly components["schemas"]["ProposalView"][];
+        };
         /** Me */
         readonly Me: {
             /** User */
@@ -756,6 +857,22 @@ export interface components {
             readonly zh: string;
             /** En */
             readonly en: string;
+        };
+        /**
+         * ProposalView
+         * @description An agent asks for a mark.
+         */
+        readonly ProposalView: {
+            /** Call Id */
+            readonly call_id: string;
+            /** Number */
+            readonly number: string;
+            /** By */
+            readonly by: string;
+            /** Reason */
+            readonly reason: string;
+            /** At */
+            readonly at: number;
         };
         /** QueueView */
         readonly QueueView: {
@@ -914,11 +1031,17 @@ export type LegView = components['schemas']['LegView'];
 export type LineView = components['schemas']['LineView'];
 export type Live = components['schemas']['Live'];
 export type LiveRequest = components['schemas']['LiveRequest'];
+export type MarkLift = components['schemas']['MarkLift'];
+export type MarkOrder = components['schemas']['MarkOrder'];
+export type MarkProposal = components['schemas']['MarkProposal'];
+export type MarkView = components['schemas']['MarkView'];
+export type MarksView = components['schemas']['MarksView'];
 export type Me = components['schemas']['Me'];
 export type MoveUp = components['schemas']['MoveUp'];
 export type NoteView = components['schemas']['NoteView'];
 export type PhoneSettings = components['schemas']['PhoneSettings'];
 export type Problem = components['schemas']['Problem'];
+export type ProposalView = components['schemas']['ProposalView'];
 export type QueueView = components['schemas']['QueueView'];
 export type RecordingView = components['schemas']['RecordingView'];
 export type RingView = components['schemas']['RingView'];
@@ -1140,6 +1263,138 @@ export interface operations {
                 };
                 content: {
                     readonly "audio/wav": unknown;
+                };
+            };
+            /** @description What went wrong */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly propose: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly call_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["MarkProposal"];
+            };
+        };
+        readonly responses: {
+            /** @description Propose that its caller be marked as a nuisance */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ProposalView"];
+                };
+            };
+            /** @description What went wrong */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly list_marks: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Nuisance callers, and who is proposed */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["MarksView"];
+                };
+            };
+            /** @description What went wrong */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly set_mark: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["MarkOrder"];
+            };
+        };
+        readonly responses: {
+            /** @description Mark a nuisance caller */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["MarkView"];
+                };
+            };
+            /** @description What went wrong */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly lift_mark: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly number: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["MarkLift"];
+            };
+        };
+        readonly responses: {
+            /** @description Lift a mark */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["MarkView"];
                 };
             };
             /** @description What went wrong */

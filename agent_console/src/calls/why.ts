@@ -43,7 +43,7 @@ const READINGS: readonly (readonly [RegExp, string])[] = [
   [/^passed over (\d+) agents: idle for less long (.+)$/, "未选 $1 人：空闲时间较短 $2"],
   [/^passed over (\d+) agents: not able (.+)$/, "未选 $1 人：不具备技能 $2"],
   [/^passed over (\d+) agents: not free$/, "未选 $1 人：不空闲"],
-  [/^marked: (.+)$/, "班长标记：$1"],
+  [/^marked$/, "曾骚扰，班长已标记"],
   [/^more than (\d+) calls in (\d+) s from this number$/, "该号码 $2 秒内来电超过 $1 次"],
   [/^more than (\d+) calls at once from this number$/, "该号码同时来电超过 $1 个"],
   [/^more than (\d+) calls in (\d+) s from this trunk$/, "该中继 $2 秒内来电超过 $1 次"],

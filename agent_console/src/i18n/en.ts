@@ -174,7 +174,7 @@ const en: Messages = {
     not_reached: "Not reached",
   },
   mark: { enterprise: "Enterprise", deputy: "Deputy", deputy_unverified: "Deputy (to verify)", elderly: "Elderly",
-    leader_day: "Leader day", emergency: "Emergency" },
+    leader_day: "Leader day", emergency: "Emergency", nuisance: "Nuisance" },
   register: { deputy: "deputies", elderly: "elderly callers" },
   level: { 国家: "national", 省: "provincial", 市: "city", 县: "county", 乡: "township" },
   rating: {

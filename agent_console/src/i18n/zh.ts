@@ -169,7 +169,8 @@ const zh = {
     callback_asked: "要求回拨",
     not_reached: "回拨未接",
   },
-  mark: { enterprise: "政企通", deputy: "人大代表", deputy_unverified: "代表（待核验）", elderly: "老年人", leader_day: "领导接听日", emergency: "紧急" },
+  mark: { enterprise: "政企通", deputy: "人大代表", deputy_unverified: "代表（待核验）", elderly: "老年人", leader_day: "领导接听日", emergency: "紧急",
+    nuisance: "曾骚扰" },
   register: { deputy: "人大代表", elderly: "老年人" },
   level: { 国家: "国家级", 省: "省级", 市: "市级", 县: "县级", 乡: "乡级" },
   rating: {

@@ -6,6 +6,7 @@ async task ── call(call_id), timeline(call_id), … ──► reading thread
 """
 
 from ivr.adapters.store.accounts import Accounts
+from ivr.adapters.store.marks import Marks, Proposal
 from ivr.adapters.store.records import Records
 from ivr.adapters.store.registers import Imported, Registers
 from ivr.adapters.store.tables import (
@@ -21,7 +22,7 @@ from ivr.adapters.store.tables import (
 )
 
 
-class Store(Records, Accounts, Registers):
+class Store(Records, Accounts, Registers, Marks):
     """The whole database. `await Store.open(path)`, and `await store.close()` at the end."""
 
 
@@ -33,6 +34,7 @@ __all__ = [
     "JournalRow",
     "NoteRow",
     "NoteState",
+    "Proposal",
     "RingRow",
     "Role",
     "Store",

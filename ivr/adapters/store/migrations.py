@@ -140,6 +140,29 @@ def who_called_before(db: Database) -> None:
     db.execute("create index calls_ani on calls (ani, arrived_at) where ani != ''")
 
 
+@MIGRATIONS()
+def marks_of_nuisance_callers(db: Database) -> None:
+    """Who is marked, by whom and why, and what agents propose; and which calls were slowed down."""
+    _create(
+        db,
+        "marks",
+        {
+            "mark_id": int, "number": str, "set_by": str, "reason": str, "set_at": float, "until": float,
+            "lifted_at": float, "lifted_by": str, "lifted_why": str,
+        },
+        pk="mark_id",
+        nullable={"lifted_at", "lifted_by", "lifted_why"},
+    )  # fmt: skip
+    db.execute("create index marks_number on marks (number)")
+    _create(
+        db,
+        "mark_proposals",
+        {"call_id": str, "number": str, "proposed_by": str, "reason": str, "at": float},
+        pk="call_id",
+    )
+    db.execute("alter table calls add column slowed_by text not null default ''")
+
+
 def _create(
     db: Database, name: str, columns: dict[str, type], *, pk: str, nullable: frozenset[str] | set[str] = frozenset()
 ) -> None:

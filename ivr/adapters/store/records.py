@@ -10,7 +10,7 @@ from functools import cache
 
 from sqlite_utils import Database as Connection
 
-from ivr.adapters.store import tables
+from ivr.adapters.store import marks, tables
 from ivr.adapters.store.database import Database
 from ivr.adapters.store.tables import AgentRow, CallRow, JournalRow, NoteRow, RingRow, Row
 from ivr.core.agents import Agent
@@ -252,6 +252,7 @@ def _append(db: Connection, events: Sequence[Event], calls: Sequence[Call], agen
     at = 0.0
     for event in events:
         values = tables.journal_values(event)
+        marks.keep(db, event)
         seq = db.execute("insert into journal (at, kind, call_id, agent_id, fields) values (?, ?, ?, ?, ?)", values)
         at, call_id = max(at, values[0]), values[2]
         if call_id is not None:

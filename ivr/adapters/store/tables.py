@@ -62,6 +62,7 @@ class CallRow:
     hotline: str
     hotline_name: str
     about: str
+    slowed_by: str
     agent_id: str
     """The agent who has the call or spoke with the citizen, or ""."""
     answered_at: float | None
@@ -202,6 +203,7 @@ def call_values(call: Call, at: float, last_seq: int) -> Row:
         "rating": call.rating,
         "last_seq": last_seq,
         "task_id": call.task_id,
+        "slowed_by": call.slowed_by,
     }
 
 

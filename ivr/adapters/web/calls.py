@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
@@ -11,7 +10,6 @@ from aiohttp import web
 
 from ivr.adapters.web import views
 from ivr.adapters.web.desk import Ask
-from ivr.adapters.web.ports import RingRow
 from ivr.adapters.web.problems import Refused
 from ivr.adapters.web.schemas import CallDetail, CallPage, CallQuery, MoveUp
 from ivr.core import events as ev
@@ -50,7 +48,7 @@ async def call_detail(ask: Ask) -> CallDetail:
     call_id = ask.request.match_info["call_id"]
     row = await deps.store.call(call_id)
     rings = await deps.store.rings(call_id)
-    if row is None or not _may_see(ask, rings):
+    if row is None or not views.may_see(ask.who, rings):
         raise Refused("call_not_found")
     recordings = await deps.store.recordings(call_id)
     note = await deps.store.note(call_id)
@@ -84,7 +82,7 @@ async def recording(ask: Ask) -> web.StreamResponse:
     """The file itself; aiohttp answers Range requests."""
     store, folder = ask.parts.deps.store, ask.parts.deps.recordings
     call_id, recording_id = ask.request.match_info["call_id"], ask.request.match_info["recording_id"]
-    if not _may_see(ask, await store.rings(call_id)):
+    if not views.may_see(ask.who, await store.rings(call_id)):
         raise Refused("recording_not_found")
     found = next((r for r in await store.recordings(call_id) if r.recording_id == recording_id), None)
     if found is None:
@@ -96,10 +94,6 @@ async def recording(ask: Ask) -> web.StreamResponse:
     log.info("recording.sent", recording_id=recording_id, user=ask.who.user)
     headers = {"Content-Type": "audio/wav", "Content-Disposition": f'inline; filename="{recording_id}.wav"'}
     return web.FileResponse(file, headers=headers)
-
-
-def _may_see(ask: Ask, rings: Sequence[RingRow]) -> bool:
-    return ask.who.role != "agent" or (bool(ask.who.agent_id) and views.belongs_to(rings, ask.who.agent_id))
 
 
 def _inside(folder: Path, name: str) -> Path | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from ivr.adapters.web.schemas import CheckView, PhoneSettings, Role
+from ivr.core.abuse import Marks
 from ivr.core.agents import Agent
 from ivr.core.books import Books
 from ivr.core.calls import Call, Outcome, Stage
@@ -42,6 +43,10 @@ class LiveState(Protocol):
     @property
     def warnings(self) -> Sequence[str]:
         """Sentences for people."""
+
+    @property
+    def marks(self) -> Marks:
+        """Nuisance callers."""
 
 
 class LiveSource(Protocol):
@@ -111,6 +116,8 @@ class CallRow(Protocol):
     @property
     def about(self) -> str: ...
     @property
+    def slowed_by(self) -> str: ...
+    @property
     def agent_id(self) -> str:
         """The agent who has the call or spoke with the citizen, or ""."""
 
@@ -177,6 +184,21 @@ class JournalRow(Protocol):
     def fields(self) -> dict[str, Any]: ...
 
 
+class Proposal(Protocol):
+    """An agent asks for a mark."""
+
+    @property
+    def call_id(self) -> str: ...
+    @property
+    def number(self) -> str: ...
+    @property
+    def by(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def at(self) -> float: ...
+
+
 class Archive(Protocol):
     """What the web adapter needs of the store. Anything may raise StoreError. `token_hash` is `access.secret_hash`."""
 
@@ -209,6 +231,9 @@ class Archive(Protocol):
     async def timeline(self, call_id: str) -> Sequence[JournalRow]: ...
     async def book(self, books: Books) -> None:
         """Add every call of the books' period."""
+
+    async def mark_proposals(self, now: float) -> Sequence[Proposal]:
+        """Those that no supervisor has settled, the newest first."""
 
     async def notes_pending(self) -> int:
         """How many calls wait for their note."""

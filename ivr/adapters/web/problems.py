@@ -50,6 +50,8 @@ PROBLEMS: dict[str, Kind] = {
         "录音文件不在录音文件夹中，请告知管理员。",
         "The recording's file is not in the recordings folder: tell the administrator.",
     ),
+    "mark_not_found": Kind(404, "这个号码没有标记。", "This number has no mark."),
+    "number_withheld": Kind(409, "来电没有显示号码，无法标记。", "The number was withheld: it cannot be marked."),
     "method_not_allowed": Kind(405, "此地址不支持该操作。", "This address does not support that method."),
     "not_waiting": Kind(409, "这通电话不在排队，无法提前。", "This call is not in the line, and cannot be moved up."),
     "too_large": Kind(413, "请求内容过大。", "The request is too large."),

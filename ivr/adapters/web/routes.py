@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from ivr.adapters.web import agents, books, calls, health, signin, transfers
+from ivr.adapters.web import agents, books, calls, health, marks, signin, transfers
 from ivr.adapters.web.access import Identity, client_address, on_loopback
 from ivr.adapters.web.desk import PARTS, Ask
 from ivr.adapters.web.problems import Refused
@@ -26,9 +26,15 @@ from ivr.adapters.web.schemas import (
     CallSummary,
     Departments,
     Health,
+    MarkLift,
+    MarkOrder,
+    MarkProposal,
+    MarksView,
+    MarkView,
     Me,
     MoveUp,
     PhoneSettings,
+    ProposalView,
     Role,
     SignIn,
     TransferOrder,
@@ -55,7 +61,7 @@ class Route:
     answer: type[BaseModel] | None = None
     """What comes back as JSON; None when `media` says otherwise."""
     given: type[BaseModel] | None = None
-    """The JSON body of a POST, the query of a GET."""
+    """The query of a GET, else the JSON body."""
     media: str = "application/json"
     status: int = 200
     local: bool = False
@@ -98,6 +104,18 @@ ROUTES: tuple[Route, ...] = (
         "The sound of one leg; understands Range",
         media="audio/wav",
     ),
+    Route(
+        "POST",
+        "/api/calls/{call_id}/proposal",
+        marks.propose,
+        EVERYONE,
+        "Propose that its caller be marked as a nuisance",
+        ProposalView,
+        MarkProposal,
+    ),
+    Route("GET", "/api/marks", marks.list_marks, OFFICE, "Nuisance callers, and who is proposed", MarksView),
+    Route("POST", "/api/marks", marks.set_mark, OFFICE, "Mark a nuisance caller", MarkView, MarkOrder),
+    Route("DELETE", "/api/marks/{number}", marks.lift_mark, OFFICE, "Lift a mark", MarkView, MarkLift),
     Route("GET", "/api/books", books.books, OFFICE, "Calls by interval and queue", BooksView, BooksQuery),
     Route(
         "GET",

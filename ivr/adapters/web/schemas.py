@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator
+from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints, field_validator
+
+from ivr.core.abuse import MOST_DAYS
 
 LAST_TIME = 253_370_000_000
 """In the year 9998: what calendars can still count with."""
@@ -119,6 +121,8 @@ class CallSummary(_View):
     hotline_name: str
     about: str
     """The leader day for which it came: unit, leader and subject, or empty."""
+    slowed_by: str
+    """`mark` (a nuisance caller), `number` or `trunk`: why it stood further back in the line; else empty."""
     agent_id: str
     agent_name: str
     outcome: Outcome | None
@@ -320,6 +324,56 @@ class PhoneSettings(_View):
     """The number that the citizen's telephone dials; empty for an agent's."""
     register_phone: bool
     """Agents' telephones register; the citizen's only calls."""
+
+
+class MarkView(_View):
+    """A nuisance caller: slowed down, never refused."""
+
+    number: str
+    by: str
+    """The user who set it."""
+    reason: str
+    set_at: float
+    until: float
+    """When it ends by itself."""
+
+
+class ProposalView(_View):
+    """An agent asks for a mark."""
+
+    call_id: str
+    number: str
+    by: str
+    reason: str
+    at: float
+
+
+class MarksView(_View):
+    marks: list[MarkView]
+    """Those that hold, the newest first."""
+    proposals: list[ProposalView]
+    """Those whose number was not marked since."""
+
+
+_Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+class MarkOrder(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    number: Annotated[str, Field(pattern=r"^[+0-9][0-9]{2,31}$")]
+    """As in the books."""
+    reason: _Reason
+    days: Annotated[int, Field(ge=1, le=MOST_DAYS)] = 7
+
+
+class MarkLift(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    reason: _Reason
+
+
+class MarkProposal(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    reason: _Reason
 
 
 class AgentOrder(BaseModel):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, Literal
 
+from ivr.adapters.web.access import Identity
 from ivr.adapters.web.ports import CallRow, JournalRow, LiveState, NoteRow, RingRow
 from ivr.adapters.web.schemas import (
     AgentView,
@@ -32,6 +33,11 @@ def belongs_to(rings: Iterable[RingRow], agent_id: str) -> bool:
     return any(r.agent_id == agent_id and (r.answered_at is not None or r.ended_at is None) for r in rings)
 
 
+def may_see(who: Identity, rings: Iterable[RingRow]) -> bool:
+    """Agents see the calls that are or were theirs, everybody else all."""
+    return who.role != "agent" or (bool(who.agent_id) and belongs_to(rings, who.agent_id))
+
+
 def call_summary(call: Call, state: LiveState, now: float) -> CallSummary:
     who = call.ring or call.answered
     agent_id = who.agent_id if who else ""
@@ -51,6 +57,7 @@ def call_summary(call: Call, state: LiveState, now: float) -> CallSummary:
         hotline=call.hotline,
         hotline_name=call.hotline_name,
         about=call.about,
+        slowed_by=call.slowed_by,
         agent_id=agent_id,
         agent_name=agent_name(agent_id, state),
         outcome=call.outcome.value if call.outcome else None,
@@ -86,6 +93,7 @@ def archived_summary(row: CallRow, state: LiveState, now: float) -> CallSummary:
         hotline=row.hotline,
         hotline_name=row.hotline_name,
         about=row.about,
+        slowed_by=row.slowed_by,
         agent_id=row.agent_id,
         agent_name=agent_name(row.agent_id, state),
         outcome=row.outcome.value if row.outcome else None,
