@@ -10,8 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.adapters.ami import Message
-from ivr.adapters.ami_events import AgentLegBegan, CommandEnded, EndpointSeen, LeftAgi, found, translate
-from ivr.core.events import AgentAnswered, AgentHungUp, CallArrived, CallerHungUp, CallFellBack, CallFound, RingEnded
+from ivr.adapters.ami_events import AgentLegBegan, CommandEnded, EndpointSeen, LeftAgi, LeftRoom, found, translate
+from ivr.core.events import (
+    AgentAnswered,
+    AgentHungUp,
+    CallArrived,
+    CallerHungUp,
+    CallFellBack,
+    CallFound,
+    LegAnswered,
+    RingEnded,
+    RoomLeft,
+)
 
 AT = 1795439351.5
 CALL = "1795439350.3"
@@ -46,6 +56,8 @@ def ring_ended(status: str, cause: str = "0") -> dict[str, str]:
 def agi_end(result: str) -> dict[str, str]:
     return {**CITIZEN, "Event": "AsyncAGIExec", "CommandId": "ab-1", "Result": quote(result + "\n")}
 
+
+OUTSIDE = f"{CALL}/t1"
 
 TABLE: dict[str, tuple[Mapping[str, str], object]] = {
     "a call": (
@@ -92,6 +104,17 @@ TABLE: dict[str, tuple[Mapping[str, str], object]] = {
         AgentAnswered(AT, CALL, RING, 16000),
     ),
     "the agent hangs up": (user_event("HotlineAgentHungUp", RingId=RING), AgentHungUp(AT, CALL, RING)),
+    "the agent leaves the room": (user_event("HotlineAgentLeft", RingId=RING), LeftRoom(AT, CALL, RING)),
+    "the citizen leaves the room": (user_event("HotlineRoomLeft"), RoomLeft(AT, CALL)),
+    "one outside answers": (user_event("HotlineLegAnswered", LegId=OUTSIDE), LegAnswered(AT, CALL, OUTSIDE)),
+    "one outside is busy": (
+        {"Event": "Hangup", "Uniqueid": f"{OUTSIDE}-leg", "Linkedid": f"{OUTSIDE}-leg", "Cause": "17"},
+        LeftRoom(AT, CALL, OUTSIDE, "busy"),
+    ),
+    "one outside cannot be called": (
+        {"Event": "OriginateResponse", "Response": "Failure", "ActionID": OUTSIDE, "Reason": "0"},
+        LeftRoom(AT, CALL, OUTSIDE, "unreachable"),
+    ),
     "nobody answers": (ring_ended("NOANSWER"), RingEnded(AT, CALL, RING, "no_answer")),
     "the agent is busy": (ring_ended("BUSY", "17"), RingEnded(AT, CALL, RING, "busy")),
     "the agent declines": (ring_ended("CHANUNAVAIL", "21"), RingEnded(AT, CALL, RING, "rejected")),
