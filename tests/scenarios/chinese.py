@@ -82,6 +82,12 @@ def _told(event: Event, plan: Plan) -> str:
     match event:
         case ev.CallArrived():
             return f"来电：{event.ani or '匿名'} 拨打 {event.dnis}"
+        case ev.CallerSlowed():
+            return f"放慢 {event.slow_s:.0f} 秒"
+        case ev.CallerMarked():
+            return f"班长标记 {event.number}：{event.reason}"
+        case ev.MarkLifted():
+            return f"班长解除 {event.number} 的标记"
         case ev.StepStarted():
             return f"播放：{spoken(event.prompts)}"
         case ev.StepEnded():

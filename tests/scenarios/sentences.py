@@ -216,6 +216,17 @@ def _move_up(stage: Stage, caller: str, reason: str) -> None:
     stage.world.tell(ev.CallMovedUp(stage.world.now, call_id, "banzhang", reason))
 
 
+@sentence("班长标记: <号码> <天数> 天 <文字>")
+def _mark(stage: Stage, number: str, days: str, reason: str) -> None:
+    now = stage.world.now
+    stage.world.tell(ev.CallerMarked(now, number, "banzhang", reason, now + int(days) * 86400))
+
+
+@sentence("班长解除标记: <号码>")
+def _lift(stage: Stage, number: str) -> None:
+    stage.world.tell(ev.MarkLifted(stage.world.now, number, "banzhang", "已道歉"))
+
+
 # --- what agents do ---------------------------------------------------------------------------------------------------
 
 
