@@ -71,6 +71,7 @@ class State:
     agents: Mapping[str, Agent]
     queues: Mapping[str, str]
     departments: Mapping[str, Department]
+    callbacks: Mapping[str, callbacks.Callback]
     warnings: Sequence[str]
     marks: Marks
 
@@ -137,6 +138,7 @@ class Hotline:
                 checks=self.checks,
                 books=self._books,
                 city=config.city.name,
+                calls_outside=bool(config.outside.trunk),
                 phone_url=config.phone_url,
                 loopback=config.web.loopback,
                 recordings=config.recordings,
@@ -185,7 +187,8 @@ class Hotline:
         names = {name: queue.name for name, queue in self.floor.plan.queues.queue.items()}
         departments = self.floor.plan.departments.department
         warnings = [check.sentence for check in self.checks() if not check.ok]
-        return State(self.floor.calls, self.floor.agents, names, departments, warnings, self.floor.marks)
+        floor = self.floor
+        return State(floor.calls, floor.agents, names, departments, floor.callbacks, warnings, floor.marks)
 
     def checks(self) -> list[CheckView]:
         speech = self.recogniser.state

@@ -16,6 +16,7 @@ import "element-plus/es/components/icon/style/css";
 import "element-plus/es/components/input/style/css";
 import "element-plus/es/components/loading/style/css";
 import "element-plus/es/components/message/style/css";
+import "element-plus/es/components/message-box/style/css";
 import "element-plus/es/components/option/style/css";
 import "element-plus/es/components/popover/style/css";
 import "element-plus/es/components/select/style/css";

@@ -28,6 +28,7 @@ from ivr.core import events as ev
 from ivr.core.abuse import Marks
 from ivr.core.agents import Agent
 from ivr.core.books import Books
+from ivr.core.callbacks import Callback
 from ivr.core.calls import Call
 from ivr.core.departments import Department
 from ivr.core.events import Event
@@ -50,6 +51,7 @@ class State:
     agents: dict[str, Agent]
     queues: dict[str, str]
     departments: dict[str, Department]
+    callbacks: dict[str, Callback]
     warnings: list[str]
     marks: Marks
 
@@ -90,6 +92,7 @@ class World:
                 checks=self.checks,
                 books=lambda *asked: Books(*asked[:3], ZoneInfo("Asia/Shanghai"), 15, asked[3]),
                 city="株洲",
+                calls_outside=True,
                 phone_url="ws://127.0.0.1:8088/ws",
                 loopback=self.loopback,
                 recordings=self.folder / "recordings",
@@ -112,7 +115,8 @@ class World:
     def state(self) -> State:
         names = {name: queue.name for name, queue in self.floor.plan.queues.queue.items()}
         departments = self.floor.plan.departments.department
-        return State(self.floor.calls, self.floor.agents, names, departments, self.warnings, self.floor.marks)
+        floor = self.floor
+        return State(floor.calls, floor.agents, names, departments, floor.callbacks, self.warnings, floor.marks)
 
     def checks(self) -> list[CheckView]:
         return [

@@ -1,4 +1,4 @@
-import type { AgentOrder, AgentView, CallDetail, CallPage, CallSummary, Departments, Me, PhoneSettings, Problem, SignIn, TransferOrder, operations } from "./types";
+import type { AgentOrder, AgentView, CallDetail, CallPage, CallSummary, CallbackList, CallbackView, Departments, Me, PhoneSettings, Problem, SignIn, TransferOrder, operations } from "./types";
 
 /** Which calls to list. */
 export type CallQuery = NonNullable<operations["list_calls"]["parameters"]["query"]>;
@@ -68,6 +68,11 @@ export const api = {
   call: (callId: string) => ask<CallDetail>("GET", `/api/calls/${encodeURIComponent(callId)}`),
   moveUp: (callId: string, reason: string) =>
     ask<CallDetail>("POST", `/api/calls/${encodeURIComponent(callId)}/move-up`, { reason }),
+  callbacks: (state: CallbackView["state"] | "") =>
+    ask<CallbackList>("GET", `/api/callbacks${state && `?state=${state}`}`),
+  closeCallback: (taskId: string, reason: string) =>
+    ask<CallbackView>("POST", `/api/callbacks/${encodeURIComponent(taskId)}/close`, { reason }),
+  callBack: (taskId: string) => ask<CallbackView>("POST", `/api/callbacks/${encodeURIComponent(taskId)}/call`),
   order: (order: AgentOrder["order"]) => ask<AgentView>("POST", "/api/agents/me", { order }),
   departments: () => ask<Departments>("GET", "/api/desk/departments"),
   transfer: (order: Partial<TransferOrder> & Pick<TransferOrder, "kind">) => ask<CallSummary>("POST", "/api/desk/transfer", order),

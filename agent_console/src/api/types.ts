@@ -262,6 +262,57 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/callbacks": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Whom to call back */
+        readonly get: operations["list_callbacks"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/callbacks/{task_id}/close": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** Close a task without a talk */
+        readonly post: operations["close"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/callbacks/{task_id}/call": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** Call back now */
+        readonly post: operations["call_now"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/live": {
         readonly parameters: {
             readonly query?: never;
@@ -582,6 +633,69 @@ export interface components {
              */
             readonly note_state: "none" | "pending" | "written" | "failed";
             readonly leg: components["schemas"]["LegView"] | null;
+        };
+        /**
+         * CallbackClosing
+         * @description A task is closed without a talk, and why.
+         */
+        readonly CallbackClosing: {
+            /** Reason */
+            readonly reason: string;
+        };
+        /**
+         * CallbackEntry
+         * @description One thing that happened to a task.
+         */
+        readonly CallbackEntry: {
+            /** At */
+            readonly at: number;
+            /**
+             * What
+             * @enum {string}
+             */
+            readonly what: "opened" | "tried" | "failed" | "handed_over" | "ordered" | "reached" | "dropped" | "closed";
+            /** Detail */
+            readonly detail: string;
+            /** Call Id */
+            readonly call_id: string;
+        };
+        /** CallbackList */
+        readonly CallbackList: {
+            /** Callbacks */
+            readonly callbacks: readonly components["schemas"]["CallbackView"][];
+        };
+        /**
+         * CallbackView
+         * @description A citizen who is to be called back.
+         */
+        readonly CallbackView: {
+            /** Task Id */
+            readonly task_id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            readonly state: "open" | "calling" | "handed_to_person" | "done" | "dropped" | "closed";
+            /** Number */
+            readonly number: string;
+            /** Reason */
+            readonly reason: string;
+            /** Queue */
+            readonly queue: string;
+            /** Queue Name */
+            readonly queue_name: string;
+            /** Mark */
+            readonly mark: string;
+            /** Call Id */
+            readonly call_id: string;
+            /** Opened At */
+            readonly opened_at: number;
+            /** Next At */
+            readonly next_at: number;
+            /** Tries */
+            readonly tries: number;
+            /** History */
+            readonly history: readonly components["schemas"]["CallbackEntry"][];
         };
         /**
          * Change
@@ -1022,6 +1136,10 @@ export type BooksView = components['schemas']['BooksView'];
 export type CallDetail = components['schemas']['CallDetail'];
 export type CallPage = components['schemas']['CallPage'];
 export type CallSummary = components['schemas']['CallSummary'];
+export type CallbackClosing = components['schemas']['CallbackClosing'];
+export type CallbackEntry = components['schemas']['CallbackEntry'];
+export type CallbackList = components['schemas']['CallbackList'];
+export type CallbackView = components['schemas']['CallbackView'];
 export type Change = components['schemas']['Change'];
 export type CheckView = components['schemas']['CheckView'];
 export type Department = components['schemas']['Department'];
@@ -1616,6 +1734,104 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["PhoneSettings"];
+                };
+            };
+            /** @description What went wrong */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly list_callbacks: {
+        readonly parameters: {
+            readonly query?: {
+                readonly state?: ("open" | "calling" | "handed_to_person" | "done" | "dropped" | "closed") | null;
+                readonly limit?: number;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Whom to call back */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["CallbackList"];
+                };
+            };
+            /** @description What went wrong */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly close: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly task_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["CallbackClosing"];
+            };
+        };
+        readonly responses: {
+            /** @description Close a task without a talk */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["CallbackView"];
+                };
+            };
+            /** @description What went wrong */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly call_now: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly task_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Call back now */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["CallbackView"];
                 };
             };
             /** @description What went wrong */

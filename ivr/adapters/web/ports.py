@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -12,6 +12,7 @@ from ivr.adapters.web.schemas import CheckView, PhoneSettings, Role
 from ivr.core.abuse import Marks
 from ivr.core.agents import Agent
 from ivr.core.books import Books
+from ivr.core.callbacks import Callback, State
 from ivr.core.calls import Call, Outcome, Stage
 from ivr.core.departments import Department
 from ivr.core.events import Event
@@ -39,6 +40,10 @@ class LiveState(Protocol):
     @property
     def departments(self) -> Mapping[str, Department]:
         """Whom a citizen can be given to, by name."""
+
+    @property
+    def callbacks(self) -> Mapping[str, Callback]:
+        """Open tasks by id, and those that ended a moment ago."""
 
     @property
     def warnings(self) -> Sequence[str]:
@@ -225,6 +230,9 @@ class Archive(Protocol):
         """Newest first. `agent_id` spoke with the citizen; `ani` is a part of the number; "" does not matter."""
 
     async def call(self, call_id: str) -> CallRow | None: ...
+    async def callbacks(self, states: Iterable[State], limit: int) -> Sequence[Callback]:
+        """The longest-open first."""
+
     async def rings(self, call_id: str) -> Sequence[RingRow]: ...
     async def recordings(self, call_id: str) -> Sequence[Recording]: ...
     async def note(self, call_id: str) -> NoteRow | None: ...
@@ -263,4 +271,6 @@ class Deps:
     """Folder of the recordings: nothing outside it is ever sent."""
     console: Path
     """Folder of the console's built pages."""
+    calls_outside: bool = False
+    """There is a trunk for calls to the outside."""
     clock: Callable[[], float] = time.time

@@ -44,6 +44,12 @@ PROBLEMS: dict[str, Kind] = {
     "foreign_origin": Kind(403, "请求来自其他网站，已拒绝。", "The request comes from another site and was refused."),
     "not_found": Kind(404, "没有找到。", "There is no such thing."),
     "call_not_found": Kind(404, "没有找到这通电话。", "There is no such call."),
+    "callback_not_found": Kind(404, "没有这项待办回拨。", "There is no such open callback."),
+    "no_way_outside": Kind(
+        409,
+        "没有配置外呼线路，不能回拨。",
+        "There is no trunk for calls to the outside: set [outside] trunk in config.toml.",
+    ),
     "recording_not_found": Kind(404, "没有找到这段录音。", "There is no such recording."),
     "recording_file_missing": Kind(
         404,

@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from ivr.adapters.web import agents, books, calls, health, marks, signin, transfers
+from ivr.adapters.web import agents, books, callbacks, calls, health, marks, signin, transfers
 from ivr.adapters.web.access import Identity, client_address, on_loopback
 from ivr.adapters.web.desk import PARTS, Ask
 from ivr.adapters.web.problems import Refused
@@ -20,6 +20,10 @@ from ivr.adapters.web.schemas import (
     AgentView,
     BooksQuery,
     BooksView,
+    CallbackClosing,
+    CallbackList,
+    CallbackQuery,
+    CallbackView,
     CallDetail,
     CallPage,
     CallQuery,
@@ -148,6 +152,17 @@ ROUTES: tuple[Route, ...] = (
         "Settings of the citizen's web phone",
         PhoneSettings,
     ),
+    Route("GET", "/api/callbacks", callbacks.list_callbacks, OFFICE, "Whom to call back", CallbackList, CallbackQuery),
+    Route(
+        "POST",
+        "/api/callbacks/{task_id}/close",
+        callbacks.close,
+        OFFICE,
+        "Close a task without a talk",
+        CallbackView,
+        CallbackClosing,
+    ),
+    Route("POST", "/api/callbacks/{task_id}/call", callbacks.call_now, OFFICE, "Call back now", CallbackView),
     Route("GET", "/api/live", live, EVERYONE, "WebSocket: `Snapshot`, then `Change`s (see `Live`)", status=101),
     Route("GET", "/api/openapi.json", openapi_document, ANYBODY, "This document"),
     Route("GET", "/health/live", health.alive, ANYBODY, "The server runs", Health),

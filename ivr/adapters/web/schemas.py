@@ -231,6 +231,51 @@ class BooksView(_View):
     totals: list[BooksRow]
 
 
+CallbackState = Literal["open", "calling", "handed_to_person", "done", "dropped", "closed"]
+
+
+class CallbackEntry(_View):
+    """One thing that happened to a task."""
+
+    at: float
+    what: Literal["opened", "tried", "failed", "handed_over", "ordered", "reached", "dropped", "closed"]
+    detail: str
+    call_id: str
+
+
+class CallbackView(_View):
+    """A citizen who is to be called back."""
+
+    task_id: str
+    state: CallbackState
+    number: str
+    reason: str
+    """`asked`, or the outcome of the call that reached nobody."""
+    queue: str
+    queue_name: str
+    mark: str
+    call_id: str
+    """The call that it came from."""
+    opened_at: float
+    next_at: float
+    """The next try is not before."""
+    tries: int
+    history: list[CallbackEntry]
+
+
+class CallbackList(_View):
+    callbacks: list[CallbackView]
+    """The longest-open first."""
+
+
+class CallbackQuery(BaseModel):
+    """Which tasks to list; without a state all that are open."""
+
+    model_config = ConfigDict(extra="forbid")
+    state: CallbackState | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 200
+
+
 class AgentView(_View):
     agent_id: str
     name: str
@@ -426,6 +471,10 @@ class MoveUp(BaseModel):
         if len(value.strip()) < 2:
             raise ValueError("say why in two characters or more")
         return value.strip()
+
+
+class CallbackClosing(MoveUp):
+    """A task is closed without a talk, and why."""
 
 
 class CheckView(_View):

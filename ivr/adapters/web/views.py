@@ -10,6 +10,8 @@ from ivr.adapters.web.access import Identity
 from ivr.adapters.web.ports import CallRow, JournalRow, LiveState, NoteRow, RingRow
 from ivr.adapters.web.schemas import (
     AgentView,
+    CallbackEntry,
+    CallbackView,
     CallSummary,
     LegView,
     LineView,
@@ -20,6 +22,7 @@ from ivr.adapters.web.schemas import (
     TimelineEntry,
 )
 from ivr.core.agents import Agent
+from ivr.core.callbacks import Callback
 from ivr.core.calls import Call, Leg, Stage, evolve
 from ivr.core.events import from_row
 from ivr.core.recordings import Recording
@@ -105,6 +108,23 @@ def archived_summary(row: CallRow, state: LiveState, now: float) -> CallSummary:
         rating=row.rating,
         note_state=row.note_state,
         leg=None,
+    )
+
+
+def callback_view(task: Callback, state: LiveState) -> CallbackView:
+    return CallbackView(
+        task_id=task.task_id,
+        state=task.state.value,
+        number=task.number,
+        reason=task.reason,
+        queue=task.queue,
+        queue_name=state.queues.get(task.queue, task.queue),
+        mark=task.mark,
+        call_id=task.call_id,
+        opened_at=task.opened_at,
+        next_at=task.next_at,
+        tries=task.tries,
+        history=[CallbackEntry.model_validate(asdict(entry)) for entry in task.history],
     )
 
 
