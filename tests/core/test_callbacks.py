@@ -355,7 +355,7 @@ def _check(hotline: Hotline) -> None:
                 owed[ani_of.get(event.call_id, "")] = True
             case ev.CallbackOpened():
                 owed[national(event.ani)] = True
-            case ev.AgentAnswered():
+            case ev.AgentAnswered() | ev.LegAnswered():
                 owed[ani_of[event.call_id]] = False
     live = _numbers([c for c in hotline.floor.calls.values() if c.live])
     forgotten = {n for n, is_owed in owed.items() if n and is_owed} - set(per_number) - live
