@@ -551,6 +551,8 @@ export interface components {
              * @enum {string}
              */
             readonly note_state: "none" | "pending" | "written" | "failed";
+            /** Talking Since */
+            readonly talking_since: number | null;
             readonly leg: components["schemas"]["LegView"] | null;
             /** Rings */
             readonly rings: readonly components["schemas"]["RingView"][];
@@ -632,6 +634,8 @@ export interface components {
              * @enum {string}
              */
             readonly note_state: "none" | "pending" | "written" | "failed";
+            /** Talking Since */
+            readonly talking_since: number | null;
             readonly leg: components["schemas"]["LegView"] | null;
         };
         /**

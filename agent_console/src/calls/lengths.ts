@@ -6,7 +6,7 @@ export function wait_s(call: CallSummary, now_s: number): number | null {
   return now_s - call.queued_at;
 }
 
-/** Seconds of conversation, up to now for one under way. */
+/** Seconds of the conversation under way, up to now; of all of them when none is. */
 export function talk_s(call: CallSummary, now_s: number): number {
-  return call.stage === "talking" && call.answered_at !== null ? now_s - call.answered_at : call.talk_s;
+  return call.talking_since !== null ? now_s - call.talking_since : call.talk_s;
 }

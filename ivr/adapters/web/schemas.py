@@ -134,6 +134,8 @@ class CallSummary(_View):
     rating: int | None
     """1 (very satisfied) … 5; 0: asked, not rated; null: not asked."""
     note_state: Literal["none", "pending", "written", "failed"]
+    talking_since: float | None
+    """When the talk that an agent has with the citizen now began."""
     leg: LegView | None
     """The outside number that rings or talks now."""
 

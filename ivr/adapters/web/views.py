@@ -71,6 +71,7 @@ def call_summary(call: Call, state: LiveState, now: float) -> CallSummary:
         talk_s=call.talk_s(now),
         rating=call.rating,
         note_state=_note_state(call),
+        talking_since=call.ring.answered_at if call.ring else None,
         leg=LegView(**_leg(call.leg)) if call.leg else None,
     )
 
@@ -107,6 +108,7 @@ def archived_summary(row: CallRow, state: LiveState, now: float) -> CallSummary:
         talk_s=row.talk_s,
         rating=row.rating,
         note_state=row.note_state,
+        talking_since=None,
         leg=None,
     )
 
