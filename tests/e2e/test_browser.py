@@ -8,13 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from playwright.async_api import Page
 
 from ivr.adapters.speech import Recogniser
 from tests import speech
 from tests.e2e import browser
+from tests.e2e.baresip import Department
 from tests.e2e.browser import chromium, sign_in
 from tests.e2e.sipp import Caller
-from tests.e2e.system import REPO, hotline, korean_model
+from tests.e2e.system import REPO, Hotline, hotline, korean_model
+from tests.e2e.test_outside import city
 from tests.patience import HELD_UP, PATIENCE_S, held_up
 
 pytestmark = [
@@ -44,6 +47,22 @@ def prompt(name: str) -> bytes:
         return sound.readframes(sound.getnframes())
 
 
+async def to_the_desk(page: Page, up: Hotline, agent: str = "8001") -> None:
+    """Sign in, with the telephone, and press ready."""
+    await sign_in(page, up, agent)
+    await page.wait_for_selector("[data-test=phone-link][data-link=ready]")
+    if await page.is_visible("[data-test=sign-in]"):
+        await page.click("[data-test=sign-in]")
+    await page.click("[data-test=ready]")
+    await page.wait_for_selector("[data-test=agent-status][data-status=ready]")
+
+
+async def photograph(page: Page, name: str) -> None:
+    shots = REPO / "build/screenshots"
+    shots.mkdir(parents=True, exist_ok=True)
+    await page.screenshot(path=str(shots / f"{name}.png"))
+
+
 async def error_of_original(name: str) -> float:
     """Vosk on the file itself."""
     recogniser = Recogniser(lambda: Path(korean_model()))
@@ -63,12 +82,7 @@ async def test_an_agent_in_the_browser_and_the_note_on_the_screen(tmp_path: Path
         chromium(microphone(tmp_path, "ko-2", speech.speech("ko-2").tobytes())) as page,
         up.signed_in("banzhang") as supervisor,
     ):
-        await sign_in(page, up, "8001")
-        await page.wait_for_selector("[data-test=phone-link][data-link=ready]")
-        if await page.is_visible("[data-test=sign-in]"):
-            await page.click("[data-test=sign-in]")
-        await page.click("[data-test=ready]")
-        await page.wait_for_selector("[data-test=agent-status][data-status=ready]")
+        await to_the_desk(page, up)
         async with Caller(up.sip_port, tmp_path, ani="13800138000") as citizen:
             await citizen.answered()
             citizen.press("2")
@@ -84,9 +98,7 @@ async def test_an_agent_in_the_browser_and_the_note_on_the_screen(tmp_path: Path
             await citizen.ended()
         call = await supervisor.call_that(lambda c: c["note"]["state"] == "written", within_s=4 * PATIENCE_S)
         await page.wait_for_selector("[data-test=note][data-state=written] [data-test=note-line]")
-        shots = REPO / "build/screenshots"
-        shots.mkdir(parents=True, exist_ok=True)
-        await page.screenshot(path=str(shots / "desk-with-note.png"))
+        await photograph(page, "desk-with-note")
     rates = {leg["leg"]: leg["rate"] for leg in call["recordings"]}
     assert rates == {"caller": 8000, "agent": 16000}
     assert call["outcome"] == "answered" and call["rating"] == 1
@@ -104,11 +116,7 @@ async def test_a_citizen_with_only_a_browser(tmp_path: Path) -> None:
         chromium(microphone(tmp_path, "citizen", 3 * prompt("busy_times"))) as citizen,
         up.signed_in("banzhang") as supervisor,
     ):
-        await sign_in(agent, up, "8001")
-        await agent.wait_for_selector("[data-test=phone-link][data-link=ready]")
-        if await agent.is_visible("[data-test=sign-in]"):
-            await agent.click("[data-test=sign-in]")
-        await agent.click("[data-test=ready]")
+        await to_the_desk(agent, up)
         await sign_in(citizen, up, "admin", "/phone")
         await citizen.click("[data-test=dial]")
         await citizen.wait_for_selector("[data-test=citizen-phone][data-phase=talking]")
@@ -129,3 +137,29 @@ async def test_a_citizen_with_only_a_browser(tmp_path: Path) -> None:
             above_4k = spectrum[len(spectrum) // 2 :].sum() / spectrum.sum()
             assert np.sqrt(np.mean(samples**2)) > 200, f"the {leg['leg']} is not heard"
             assert above_4k > 1e-4, f"the {leg['leg']}'s leg has nothing above 4 kHz"
+
+
+async def test_the_agent_takes_the_police_into_the_talk(tmp_path: Path) -> None:
+    async with (
+        Department(tmp_path, "110", tone_hz=1500) as police,
+        hotline(tmp_path, trunks=city(police.port), outside={"trunk": "city"}) as up,
+        chromium(microphone(tmp_path, "agent", 5 * prompt("busy_times"))) as page,
+        up.signed_in("banzhang") as supervisor,
+    ):
+        await to_the_desk(page, up)
+        async with Caller(up.sip_port, tmp_path, ani="13800138000") as citizen:
+            await citizen.answered()
+            citizen.press("2")
+            await page.click("[data-test=answer]")
+            await page.click("[data-test=department-police]")
+            await police.rings()
+            await police.answer()
+            await page.wait_for_selector("[data-test=leg][data-answered=true]")
+            await citizen.rtp.hears(1500)
+            await photograph(page, "desk-three-way")
+            await page.click("[data-test=transfer-complete]")
+            call = await supervisor.call_that(lambda c: c["rings"][0]["ended_at"])
+            assert call["stage"] == "room"
+            await citizen.hang_up()
+        call = await supervisor.call_that(lambda c: c["outcome"] and len(c["recordings"]) == 2)
+        assert call["outcome"] == "answered" and call["legs"][0]["number"] == "110"
