@@ -1,4 +1,4 @@
-import type { AgentOrder, AgentView, CallDetail, CallPage, CallSummary, CallbackList, CallbackView, Departments, Me, PhoneSettings, Problem, SignIn, TransferOrder, operations } from "./types";
+import type { AgentOrder, AgentView, CallDetail, CallPage, CallSummary, CallbackList, CallbackView, Departments, MarkOrder, MarkView, MarksView, Me, PhoneSettings, Problem, ProposalView, SignIn, TransferOrder, operations } from "./types";
 
 /** Which calls to list. */
 export type CallQuery = NonNullable<operations["list_calls"]["parameters"]["query"]>;
@@ -73,6 +73,11 @@ export const api = {
   closeCallback: (taskId: string, reason: string) =>
     ask<CallbackView>("POST", `/api/callbacks/${encodeURIComponent(taskId)}/close`, { reason }),
   callBack: (taskId: string) => ask<CallbackView>("POST", `/api/callbacks/${encodeURIComponent(taskId)}/call`),
+  proposeMark: (callId: string, reason: string) =>
+    ask<ProposalView>("POST", `/api/calls/${encodeURIComponent(callId)}/proposal`, { reason }),
+  marks: () => ask<MarksView>("GET", "/api/marks"),
+  mark: (order: MarkOrder) => ask<MarkView>("POST", "/api/marks", order),
+  liftMark: (number: string, reason: string) => ask<MarkView>("DELETE", `/api/marks/${encodeURIComponent(number)}`, { reason }),
   order: (order: AgentOrder["order"]) => ask<AgentView>("POST", "/api/agents/me", { order }),
   departments: () => ask<Departments>("GET", "/api/desk/departments"),
   transfer: (order: Partial<TransferOrder> & Pick<TransferOrder, "kind">) => ask<CallSummary>("POST", "/api/desk/transfer", order),

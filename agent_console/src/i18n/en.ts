@@ -2,7 +2,7 @@ import type { Messages } from "./zh";
 
 const en: Messages = {
   app: { hotline: "{city} 12345 hotline", title: "12345 hotline", language: "中文" },
-  nav: { desk: "Agent desk", calls: "Calls", callbacks: "Callbacks", phone: "Citizen's phone", signOut: "Sign out" },
+  nav: { desk: "Agent desk", calls: "Calls", callbacks: "Callbacks", marks: "Marks", phone: "Citizen's phone", signOut: "Sign out" },
   common: {
     retry: "Try again",
     none: "None",
@@ -134,6 +134,23 @@ const en: Messages = {
     moveUp: "Move up",
     moveUpWhy: "Puts this caller before all others. Say why",
     moveUpShort: "Two characters or more",
+  },
+  marks: {
+    heading: "Nuisance callers",
+    rule: "A mark slows a caller down and never refuses them; emergencies are exempt. It ends by itself.",
+    reason: "Reason",
+    by: "By",
+    until: "Until",
+    days: "{days} days",
+    set: "Mark",
+    lift: "Lift",
+    liftWhy: "Why is this mark lifted before its time?",
+    empty: "None",
+    proposals: "Proposed by agents",
+    take: "Fill in",
+    propose: "Propose a mark",
+    proposeWhy: "What happened after telling and warning the caller? A supervisor decides.",
+    proposed: "Sent to the supervisor",
   },
   calls: {
     heading: "Calls",

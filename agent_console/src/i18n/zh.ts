@@ -1,6 +1,6 @@
 const zh = {
   app: { hotline: "{city} 12345 热线", title: "12345 热线", language: "English" },
-  nav: { desk: "坐席工作台", calls: "通话记录", callbacks: "回拨", phone: "市民电话", signOut: "退出登录" },
+  nav: { desk: "坐席工作台", calls: "通话记录", callbacks: "回拨", marks: "来电标记", phone: "市民电话", signOut: "退出登录" },
   common: {
     retry: "重试",
     none: "无",
@@ -130,6 +130,23 @@ const zh = {
     moveUp: "提前",
     moveUpWhy: "将这位市民排到最前面，请写明理由",
     moveUpShort: "理由至少两个字",
+  },
+  marks: {
+    heading: "曾骚扰来电",
+    rule: "标记只放慢接入，从不拒接；紧急情形除外。到期自动解除。",
+    reason: "理由",
+    by: "提出人",
+    until: "有效期至",
+    days: "{days} 天",
+    set: "标记",
+    lift: "解除",
+    liftWhy: "提前解除这个标记，请写明理由",
+    empty: "没有记录",
+    proposals: "坐席申请",
+    take: "填入",
+    propose: "申请标记骚扰",
+    proposeWhy: "告知、警告后仍骚扰的，请写明经过，由班长决定",
+    proposed: "已提交班长",
   },
   calls: {
     heading: "通话记录",
