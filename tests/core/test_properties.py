@@ -63,7 +63,7 @@ class Watched(Telephones):
                 return
             for profile in self.profiles:
                 if not self.agent_hangs_up(profile.agent_id):
-                    self.answer(profile.agent_id)
+                    self.agent_answers(profile.agent_id)
                 self.tell(ev.AgentPressedReady(self.now, profile.agent_id))
             self.pass_time(1)
 
@@ -103,7 +103,7 @@ def agent(kind: str, agent_id: str) -> Move:
         ringing = world.ringing(agent_id)
         match kind:
             case "answer":
-                world.answer(agent_id)
+                world.agent_answers(agent_id)
             case "hang up":
                 world.agent_hangs_up(agent_id)
             case "reject" if ringing:

@@ -61,11 +61,15 @@ def plan_of(
     leader_days: dict[str, Any] | None = None,
     limits: dict[str, Any] | None = None,
 ) -> dialplan.Plan:
-    """A plan with the shipped hotlines, and with the shipped prompts, each two seconds long."""
+    """A plan with the shipped hotlines and departments, and with the shipped prompts, each two seconds long."""
     names = tomllib.loads((REPO / "prompts/zh/prompts.toml").read_text("utf-8"))
-    hotlines = tomllib.loads((REPO / "dialplans/hotlines.toml").read_text("utf-8"))
+    hotlines, departments = (
+        tomllib.loads((REPO / "dialplans" / f"{n}.toml").read_text("utf-8")) for n in ("hotlines", "departments")
+    )
     durations = dict.fromkeys(_texts(names), 2.0)
-    return dialplan.parse(city, queues, durations, leader_days=leader_days, hotlines=hotlines, limits=limits)
+    return dialplan.parse(
+        city, queues, durations, leader_days=leader_days, hotlines=hotlines, departments=departments, limits=limits
+    )
 
 
 def keyed_plan() -> dialplan.Plan:

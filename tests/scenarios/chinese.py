@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from ivr.core import events as ev
 from ivr.core.agents import Status
+from ivr.core.callbacks import State
 from ivr.core.calls import Outcome, Stage
 from ivr.core.dialplan import Plan
 from ivr.core.events import Event
@@ -19,11 +20,17 @@ from tests.core.world import REPO
 STAGES = {
     Stage.MENU: "语音导航", Stage.WAITING: "排队中", Stage.RINGING: "振铃中", Stage.TALKING: "通话中",
     Stage.OUTSIDE: "转外线", Stage.CONSULTING: "咨询中", Stage.ROOM: "三方通话",
-    Stage.RATING: "评价中", Stage.FALLBACK: "应急排队", Stage.ENDED: "已结束",
+    Stage.RATING: "评价中", Stage.DIALLING: "回拨呼叫中",
+    Stage.FAREWELL: "回拨登记中", Stage.FALLBACK: "应急排队", Stage.ENDED: "已结束",
 }  # fmt: skip
 OUTCOMES = {
     Outcome.ANSWERED: "已接通", Outcome.ABANDONED: "排队中放弃", Outcome.LEFT_IN_MENU: "导航中挂机",
     Outcome.PASSED_ON: "已转外单位", Outcome.FELL_BACK: "转应急排队", Outcome.SHUT_DOWN: "系统停机",
+    Outcome.CALLBACK_ASKED: "要求回拨", Outcome.NOT_REACHED: "回拨未接",
+}  # fmt: skip
+TASKS = {
+    State.OPEN: "待回拨", State.CALLING: "回拨中", State.HANDED_TO_PERSON: "转人工处理", State.DONE: "已联系上",
+    State.DROPPED: "已取消", State.CLOSED: "已关闭",
 }  # fmt: skip
 STATUSES = {
     Status.SIGNED_OUT: "未签入", Status.AWAY: "未就绪", Status.READY: "就绪", Status.RESERVED: "来电振铃",
@@ -41,7 +48,11 @@ _REASONS = {
 _PRESSED = {
     ev.AgentSignedIn: "签入", ev.AgentSignedOut: "签出", ev.AgentPressedReady: "就绪", ev.AgentPressedBreak: "小休",
     ev.WrapUpEnded: "话后处理到时，就绪", ev.CallMovedUp: "由班长提前", ev.CallerKnown: "有坐席接待过",
-    ev.CallDismissed: "系统停机",
+    ev.CallDismissed: "系统停机", ev.CallbackOpened: "记下要回拨", ev.CallbackTried: "轮到回拨",
+    ev.CallbackReached: "回拨任务：已联系上", ev.CallbackHandedOver: "回拨任务：转人工处理",
+    ev.CallbackDropped: "回拨任务：已取消", ev.CallbackOrdered: "班长要求立即回拨", ev.CallbackClosed: "班长关闭回拨",
+    ev.CallbackImpossible: "没有号码，不能回拨", ev.AgentMoved: "坐席进入会议", ev.RoomJoined: "市民进入会议",
+    ev.RoomLeft: "市民离开会议",
 }  # fmt: skip
 
 
@@ -83,7 +94,7 @@ def _told(event: Event, plan: Plan) -> str:
         case ev.CallArrived():
             return f"来电：{event.ani or '匿名'} 拨打 {event.dnis}"
         case ev.CallerSlowed():
-            return f"放慢 {event.slow_s:.0f} 秒"
+            return f"推后 {event.slow_s:.0f} 秒：{event.why}"
         case ev.CallerMarked():
             return f"班长标记 {event.number}：{event.reason}"
         case ev.MarkLifted():
@@ -116,6 +127,11 @@ def _told(event: Event, plan: Plan) -> str:
             return f"外线结束：{_REASONS.get(event.reason, event.reason)}"
         case ev.CallEnded():
             return f"结束：{OUTCOMES.get(Outcome(event.outcome), event.outcome)}"
+        case ev.CitizenNotReached() | ev.CallbackFailed():
+            return f"回拨未成：{_REASONS.get(event.reason, event.reason)}"
+        case ev.TransferAsked():
+            to = event.name or event.number or event.agent_id or event.queue
+            return f"坐席按 {event.kind}{' ' + to if to else ''}"
         case ev.RatingGiven():
             return f"评价：{RATINGS[event.rating]}"
         case ev.AgentSetAside():

@@ -12,6 +12,7 @@ from ivr.core.agents import Profile
 from ivr.core.calls import Call
 from ivr.core.dialplan import Plan
 from ivr.core.events import Event
+from ivr.core.floor import Rules
 from ivr.core.registers import NOBODY, Registers
 from tests.core.world import Line, World
 
@@ -20,19 +21,38 @@ UNLED_S = 4
 """How long the dialplan lets a new caller wait for the first order (dialplans/extensions.conf)."""
 
 
+class _NoDice(Random):
+    """Asterisk does at once what it is asked for, and tells who left before it gives the citizen back."""
+
+    def random(self) -> float:
+        return 0.5
+
+
 class Telephones(World):
     """Every order takes as long as it would in life; prompts last two seconds each."""
 
-    def __init__(self, plan: Plan, profiles: Sequence[Profile], now: float, registers: Registers = NOBODY) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        profiles: Sequence[Profile],
+        now: float,
+        registers: Registers = NOBODY,
+        rules: Rules | None = None,
+        dice: Random | None = None,
+    ) -> None:
         self.controlled = True
         self.playing: dict[str, tuple[do.Ask | do.AskPin | do.Say, float]] = {}
         """What is being played to whom, and when it ends by itself."""
         self.heard_whole: dict[str, set[str]] = defaultdict(set)
         """Prompts that were played to their end, by call."""
         self.ring_ends: dict[str, float] = {}
-        """When an agent's telephone, or an outside one, has rung long enough, by call."""
+        """When a telephone has rung long enough: by call, and by leg that is called into a room."""
         self.outside: dict[str, do.DialOutside] = {}
         """The outside number that a call rings, or talks with."""
+        self.phones: dict[str, str] = {}
+        """Whose telephone a ring rings."""
+        self.room_numbers: dict[str, str] = {}
+        """Number of a leg that is called into a room."""
         self.cancelled: set[str] = set()
         self.heard: dict[str, list[str]] = defaultdict(list)
         """Prompts that began, by call; `music` among them."""
@@ -41,17 +61,21 @@ class Telephones(World):
         self.known: dict[str, Call] = {}
         """Every call as the controller last knew it, also when it has forgotten it since."""
         self.next_tick = now + TICK_S
-        super().__init__(Random(0), plan, profiles, now, registers)
+        super().__init__(dice or _NoDice(), plan, profiles, now, registers, rules)
 
     def tell(self, event: Event) -> None:
         if self.controlled:
             super().tell(event)
-        self._begin_orders()
+        self._go_on()
 
     def tick(self) -> None:
         if self.controlled:
             super().tick()
+        self._go_on()
+
+    def _go_on(self) -> None:
         self._begin_orders()
+        self.rooms.run_errands()
 
     def _take(self, events: list[Event], actions: list[do.Action]) -> None:
         super()._take(events, actions)
@@ -85,13 +109,22 @@ class Telephones(World):
                 self.heard_whole[call_id].update(order.prompts)
                 self.tell(ev.StepEnded(self.now, call_id, order.step))
             elif self.ring_ends.get(call_id, self.now + 1) <= self.now:
-                end = self.end_leg if call_id in self.outside else self.end_ring
-                end(call_id, "no_answer")
+                self._rang_long_enough(call_id, line)
             elif line.doing == "idle" and line.lease_until <= self.now:
                 self._fall_back(call_id)
+        for leg_id in self.room_numbers.keys() & {who for who, end in self.ring_ends.items() if end <= self.now}:
+            self.room_leg_ends(leg_id, "no_answer")
         if self.next_tick <= self.now:
             self.next_tick += TICK_S
             self.tick()
+
+    def _rang_long_enough(self, call_id: str, line: Line) -> None:
+        if line.doing == "calling":
+            self.refuse(call_id, "no_answer")
+        elif call_id in self.outside:
+            self.end_leg(call_id, "no_answer")
+        else:
+            self.end_ring(call_id, "no_answer")
 
     def _begin_orders(self) -> None:
         for call_id, line in list(self.lines.items()):
@@ -109,16 +142,25 @@ class Telephones(World):
                 self.heard[call_id].append("music")
             case do.RingAgent():
                 line.doing, line.ring = "ringing", order
+                self.phones[order.ring_id] = order.phone
                 self.ring_ends[call_id] = self.now + order.ring_s
                 if order.ring_id in self.cancelled:
                     self.end_ring(call_id, "cancelled")
             case do.DialOutside():
                 line.doing, self.outside[call_id] = "dialling", order
                 self.ring_ends[call_id] = self.now + order.ring_s
+            case do.JoinRoom():
+                self.rooms.citizen_in(call_id)
 
     def _perform(self, action: do.Action) -> None:
-        if isinstance(action, do.CancelRing):
-            self.cancelled.add(action.ring_id)
+        match action:
+            case do.CancelRing():
+                self.cancelled.add(action.ring_id)
+            case do.DialCitizen():
+                self.ring_ends[action.call_id] = self.now + action.ring_s
+            case do.DialRoom():
+                self.room_numbers[action.leg_id] = action.number
+                self.ring_ends[action.leg_id] = self.now + action.ring_s
         super()._perform(action)
 
     def _stop_ringing(self, call_id: str, line: Line, reason: str) -> None:
@@ -135,8 +177,8 @@ class Telephones(World):
 
     # --- what people do ---
 
-    def arrive(self, ani: str = "", dnis: str = "12345") -> str:
-        call_id = super().arrive(ani, dnis)
+    def arrive(self, ani: str = "", dnis: str = "12345", trunk: str = "") -> str:
+        call_id = super().arrive(ani, dnis, trunk)
         if not self.controlled:
             self.lines[call_id].lease_until = self.now + UNLED_S
         return call_id
@@ -146,6 +188,15 @@ class Telephones(World):
         self.ring_ends.pop(call_id, None)
         self.outside.pop(call_id, None)
         super().hang_up(call_id)
+
+    def answer(self, call_id: str) -> None:
+        del self.ring_ends[call_id]
+        self.lines[call_id].lease_until = self.now + UNLED_S
+        super().answer(call_id)
+
+    def refuse(self, call_id: str, reason: str) -> None:
+        del self.ring_ends[call_id]
+        super().refuse(call_id, reason)
 
     def key(self, call_id: str, key: str) -> None:
         """A key: it ends a question, and means nothing at any other time."""
@@ -179,7 +230,7 @@ class Telephones(World):
     def end_ring(self, call_id: str, reason: str) -> None:
         self._stop_ringing(call_id, self.lines[call_id], reason)
 
-    def answer(self, agent_id: str) -> bool:
+    def agent_answers(self, agent_id: str) -> bool:
         """False when the telephone does not ring."""
         if call_id := self.ringing(agent_id):
             line = self.lines[call_id]
@@ -210,10 +261,34 @@ class Telephones(World):
         line.doing, line.lease_until = "idle", self.now + 5  # by dialplans/extensions.conf
         self.tell(ev.LegEnded(self.now, call_id, order.leg_id, reason))
 
+    def in_room(self, agent_id: str) -> str | None:
+        """The call in whose room the agent is."""
+        return next((c for c, room in self.rooms.rooms.items() if self.phones.get(room.agent) == agent_id), None)
+
+    def room_leg(self, call_id: str) -> str:
+        """The outside number that rings in the call's room, or talks there; "" when there is none."""
+        return next(reversed(self.rooms.of(call_id).legs), "")
+
+    def room_leg_answers(self, leg_id: str) -> None:
+        call_id = leg_id.rsplit("/", 1)[0]
+        del self.ring_ends[leg_id]
+        self.rooms.of(call_id).legs[leg_id] = True
+        self.tell(ev.LegAnswered(self.now, call_id, leg_id))
+
+    def room_leg_ends(self, leg_id: str, reason: str) -> None:
+        """The outside number leaves the room, or was not reached; nothing when it is gone already."""
+        call_id = leg_id.rsplit("/", 1)[0]
+        self.ring_ends.pop(leg_id, None)
+        if leg_id in self.rooms.of(call_id).legs:
+            self.rooms.leg_ends(call_id, leg_id, reason)
+
     def agent_hangs_up(self, agent_id: str) -> bool:
         """False when the agent talks to nobody."""
         if call_id := self.talking(agent_id):
             self.advance(call_id)
+            return True
+        if call_id := self.in_room(agent_id):
+            self.rooms.agent_leaves(call_id)
             return True
         static = self.static_talks.pop(agent_id, "")
         self.hang_up(static)
@@ -227,7 +302,9 @@ class Telephones(World):
         self.playing = {}
         for line in self.lines.values():
             line.orders = []
+        marks = self.floor.marks
         self.restart_controller()
+        self.floor.marks = marks
         self.next_tick = self.now + TICK_S
 
 

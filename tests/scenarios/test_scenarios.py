@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.core.world import REPO
+from tests.scenarios import sentences  # noqa: F401  the forms
 from tests.scenarios.script import FORMS, ScenarioError, parse
-from tests.scenarios.sentences import play
+from tests.scenarios.stage import play
 
 FILES = sorted(Path(__file__).parent.glob("*.call"))
 DOCUMENT = (REPO / "docs/scenarios.md").read_text("utf-8")
