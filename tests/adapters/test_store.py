@@ -435,7 +435,7 @@ async def test_a_call_with_everything_that_is_known_of_it(store: Store) -> None:
     assert timeline[-1].seq == row.last_seq
     await store.append([ev.PhoneLost(2000.0, "8001")], [call])
     assert await store.call(CALL) == row
-    assert timeline[2].fields == {"step": f"{CALL}:1", "key": "2", "failed": False}
+    assert timeline[2].fields == {"step": f"{CALL}:1", "key": "2", "failed": False, "typed": 0, "entry": ""}
     (ring,) = await store.rings(CALL)
     assert (ring.why, ring.agent_rate, ring.reason, ring.recorded) == (
         ("longest idle",),
