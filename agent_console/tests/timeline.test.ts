@@ -38,6 +38,9 @@ describe("timeline", () => {
     );
     expect(told("RingEnded", { reason: "no_answer" })).toBe("振铃结束，未接通：超时未接");
     expect(told("AgentSetAside", { agent_id: "8001", reason: "rejected" })).toBe("坐席 8001 谭思琦 暂停派话：坐席拒接");
+    expect(told("OverloadMet", { queue: "general", why: "general overloaded: 20 callers ahead" })).toBe(
+      "队列繁忙，按规则处理：general 繁忙：前面已有 20 人",
+    );
     expect(told("CallMovedUp", { by: "banzhang", reason: "独居老人" })).toBe("banzhang 将其提前，理由：独居老人");
     expect(told("CallEnded", { outcome: "abandoned", why: ["skill general: 0 free, 3 signed in"] })).toContain(
       "未接原因：具备技能 general 的空闲坐席 0 人，签入 3 人",

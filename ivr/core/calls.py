@@ -185,6 +185,8 @@ class Call:
     """The leader day for which it came: unit, leader and subject."""
     instead_of: str = ""
     """The line in whose place `queue` stands, because nobody is signed in there."""
+    overloads: tuple[str, ...] = ()
+    """The lines whose rule for overload it has met."""
     moved_at: float | None = None
     """When a supervisor moved it up in the line."""
     former_agent: str = ""
@@ -331,6 +333,8 @@ def evolve(call: Call, event: Event) -> Call:
                 about=event.about or call.about,
                 instead_of=event.instead_of,
             )
+        case ev.OverloadMet() if call.stage is Stage.WAITING:
+            return replace(call, overloads=(*call.overloads, event.queue))
         case ev.CallMovedUp() if call.in_line and call.moved_at is None:
             return replace(call, moved_at=event.at)
         case ev.CallerKnown():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from ivr.core.dialplan import Plan
+from ivr.core.explain import overload_when
 from ivr.core.registers import NAMES
 from ivr.core.targets import Target
 
@@ -48,6 +49,8 @@ def mermaid(plan: Plan, texts: dict[str, str]) -> str:
         lines.append(f'  queue_{name}[("{queue.name}<br>技能 {" ".join(queue.skill)}，优先级 {queue.priority}")]')
         if queue.nobody_signed_in:
             lines += _edge(f"queue_{name}", "无人签入", queue.nobody_signed_in)
+        if queue.overload:
+            lines += _edge(f"queue_{name}", f"繁忙：{overload_when(queue.overload)}", queue.overload.target)
         for key, target in queue.key.items():
             lines += _edge(f"queue_{name}", f"排队中按 {key}", target)
     return "\n".join(lines) + "\n"

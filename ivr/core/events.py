@@ -349,7 +349,7 @@ class StepStarted:
     call_id: str
     step: str
     name: str
-    """The menu's name, or `announcement`, `notice`, `rating`, `farewell`."""
+    """The menu's name, or `announcement`, `notice`, `overload`, `rating`, `farewell`."""
     prompts: tuple[str, ...] = ()
 
 
@@ -384,6 +384,17 @@ class CallQueued:
     """The line in whose place this one stands, because nobody is signed in there."""
     place_at: float | None = None
     """The time of joining that their place in the line is by, when it is not this one: it was kept for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class OverloadMet:
+    """The line that the call waits in is overloaded, and its rule was applied: once per call and line."""
+
+    at: float
+    call_id: str
+    queue: str
+    why: str
+    """`<queue> overloaded: 20 callers ahead`, `… waited 300 s`, `… 240 s expected`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -593,8 +604,9 @@ Event = (
     | CitizenNotReached
     | CallsCounted | PhoneReached | PhoneLost | AgentSignedIn | AgentSignedOut | AgentPressedReady | AgentPressedBreak
     | CallerMarked | MarkLifted | MarkProposed | CallerRecognised | CallerSlowed | HotlineRecognised
-    | StepStarted | LanguageChosen | CallQueued | CallOffered | RatingGiven | CallDismissed | CallEnded | AgentSetAside
-    | WrapUpEnded | CallMovedUp | CallerKnown | RecordingFinished | NoteWritten | LegDialled | LegAnswered | LegEnded
+    | StepStarted | LanguageChosen | CallQueued | OverloadMet | CallOffered | RatingGiven | CallDismissed | CallEnded
+    | AgentSetAside | WrapUpEnded
+    | CallMovedUp | CallerKnown | RecordingFinished | NoteWritten | LegDialled | LegAnswered | LegEnded
     | CallbackOrdered | CallbackClosed | CallbackOpened | CallbackImpossible
     | CallbackTried | CallbackFailed | CallbackHandedOver | CallbackReached | CallbackDropped
     | TransferAsked | AgentMoved | CallKept | RoomJoined | RoomLeft

@@ -17,6 +17,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 SPAN_S = 1800.0
 """How far back waits count."""
@@ -47,29 +48,49 @@ def still_waiting(waits: Iterable[tuple[float, bool]]) -> list[tuple[float, floa
     return curve
 
 
+class _Known(NamedTuple):
+    """What the waits of the last half hour tell."""
+
+    answered: int
+    longest_s: float
+    curve: list[tuple[float, float]]
+
+
 @dataclass(slots=True)
 class Waits:
     """The latest waits in one line."""
 
     _seen: deque[tuple[float, float, bool]] = field(default_factory=lambda: deque(maxlen=MOST))
+    _added: int = 0
+    _known: tuple[tuple[int, int], _Known] | None = None
+    """What was found last, by how many waits had ended and in which second: every caller asks twice a second."""
 
     def add(self, at: float, wait_s: float, answered: bool) -> None:
         """A wait ended at `at`: with an agent, or because the caller left."""
         self._seen.append((at, wait_s, answered))
+        self._added += 1
 
     def expected_s(self, now: float, waited_s: float = 0.0) -> float | None:
         """Half of those who had waited as long were answered within so many seconds more.
 
         None when too little is known; math.inf when it is more than LONGEST_S.
         """
-        recent = [(wait_s, answered) for at, wait_s, answered in self._seen if now - at <= SPAN_S]
-        if sum(answered for _, answered in recent) < LEAST:
+        known = self._recent(now)
+        if known.answered < LEAST:
             return None
-        curve = still_waiting(recent)
+        curve = known.curve
         passed = bisect_right(curve, (waited_s, math.inf))
         half = (curve[passed - 1][1] if passed else 1.0) / 2
         for wait_s, share in curve[passed:]:
             if share <= half:
                 return wait_s - waited_s if wait_s - waited_s <= LONGEST_S else math.inf
-        longest = max(wait_s for wait_s, _ in recent)
-        return math.inf if longest - waited_s > LONGEST_S else None
+        return math.inf if known.longest_s - waited_s > LONGEST_S else None
+
+    def _recent(self, now: float) -> _Known:
+        found = (self._added, math.floor(now))
+        if self._known is None or self._known[0] != found:
+            recent = [(wait_s, answered) for at, wait_s, answered in self._seen if now - at <= SPAN_S]
+            longest_s = max((wait_s for wait_s, _ in recent), default=0.0)
+            known = _Known(sum(answered for _, answered in recent), longest_s, still_waiting(recent))
+            self._known = (found, known)
+        return self._known[1]

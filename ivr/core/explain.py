@@ -11,7 +11,7 @@ from ivr.core.abuse import Marks
 from ivr.core.dialplan import Plan
 from ivr.core.hotlines import WAYS
 from ivr.core.hours import day_name
-from ivr.core.queues import Queue
+from ivr.core.queues import Overload, Queue
 from ivr.core.registers import NAMES, NOBODY, Registers
 from ivr.core.targets import Target
 from ivr.core.trial import Heard, Queued, Trial
@@ -35,6 +35,10 @@ _READINGS = (
     (r"(\d+) callers wait for the leader", r"领导专线已有 \1 人等候"),
     (r"nobody signed in for (.+)", r"\1 无人签入"),
     (r"somebody signed in for (.+)", r"\1 已有人签入"),
+    (r"(.+) overloaded: (\d+) callers ahead", r"\1 繁忙：前面已有 \2 人"),
+    (r"(.+) overloaded: waited (\d+) s", r"\1 繁忙：已等待 \2 秒"),
+    (r"(.+) overloaded: over (\d+) s expected", r"\1 繁忙：预计还要等 \2 秒以上"),
+    (r"(.+) overloaded: (\d+) s expected", r"\1 繁忙：预计还要等 \2 秒"),
     (r"back in the line", "回到队列"),
     (r"asked (\d+) times", r"已询问 \1 次，转默认队列"),
     (r"(\d+) questions asked", r"已询问 \1 次，转人工"),
@@ -98,8 +102,25 @@ def _lines(plan: Plan, texts: Mapping[str, str], event: Heard | Queued) -> Itera
     yield f"   进入队列：{queue.name}（{event.queue}），{rank(event, queue)}{mark}"
     if queue.nobody_signed_in:
         yield f"   无人签入时：{_stand_in(plan, queue.nobody_signed_in)}"
+    if queue.overload:
+        yield f"   繁忙时（{overload_when(queue.overload)}）：{_overload(plan, texts, queue.overload)}"
     if queue.key:
         yield f"   排队中可按键：{'、'.join(queue.key)}（{''.join(texts.get(name, name) for name in queue.prompt)}）"
+
+
+def overload_when(rule: Overload) -> str:
+    """When a line counts as overloaded."""
+    ahead = f"前面有 {rule.when_waiting} 人" if rule.when_waiting is not None else ""
+    waits = f"已等待或预计还要等 {rule.when_wait_s:g} 秒" if rule.when_wait_s is not None else ""
+    return "，或".join(filter(None, (ahead, waits)))
+
+
+def _overload(plan: Plan, texts: Mapping[str, str], rule: Overload) -> str:
+    said = f"播放“{''.join(texts.get(name, name) for name in rule.say)}”" if rule.say else ""
+    led = "不再等候者按 1 回拨" if rule.callback else f"转入菜单 {rule.menu}" if rule.menu else ""
+    if rule.queue is not None:
+        led = f"转入队列 {plan.queues.queue[rule.queue].name}（{rule.queue}），排位不变"
+    return "，".join(filter(None, (said, led)))
 
 
 def _stand_in(plan: Plan, target: Target) -> str:

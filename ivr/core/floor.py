@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from ivr.core import abuse, callbacks, leading, leases, menu, recovery, talking, transfers, waiting
+from ivr.core import abuse, callbacks, leading, leases, menu, overload, recovery, talking, transfers, waiting
 from ivr.core import actions as do
 from ivr.core import agents as agent_states
 from ivr.core import calls as call_states
@@ -55,9 +55,13 @@ _AGENT_EVENTS = (ev.AgentSignedIn, ev.AgentSignedOut, ev.AgentPressedReady, ev.A
 _CALLBACK_EVENTS = (ev.CallbackOpened, ev.CallbackFailed, ev.CallbackHandedOver, ev.CallbackReached, ev.CallbackDropped,
                     ev.CallbackOrdered, ev.CallbackClosed)  # fmt: skip
 
-_FREES_NOBODY = (ev.LanguageChosen, ev.StepStarted, ev.StepEnded, ev.RatingGiven, ev.CallOffered, ev.CallbackTried,
-                 ev.CallbackDropped)  # fmt: skip
+_FREES_NOBODY = (ev.LanguageChosen, ev.OverloadMet, ev.StepStarted, ev.StepEnded, ev.RatingGiven, ev.CallOffered,
+                 ev.CallbackTried, ev.CallbackDropped)  # fmt: skip
 """After these no match can be due, and an order that belongs to them must go out before the next ring does."""
+
+
+_DUE = (callbacks.overdue, leases.renew_due, waiting.move_due, overload.due, waiting.announce_due, transfers.due)
+"""What time brings to a call."""
 
 
 class Floor:
@@ -357,7 +361,7 @@ class Floor:
         yield from waiting.matches(self, now)
         for call_id, call in list(self.calls.items()):
             if call.live:
-                for due in (callbacks.overdue, leases.renew_due, waiting.move_due, waiting.announce_due, transfers.due):
+                for due in _DUE:
                     # What was due before, for this call or another, may have changed it.
                     yield from due(self, self.calls[call_id], now)
         self._forget_ended(now)

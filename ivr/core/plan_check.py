@@ -12,7 +12,7 @@ from ivr.core.departments import Departments
 from ivr.core.hotlines import Hotlines, listed_twice
 from ivr.core.leader_days import LeaderDays
 from ivr.core.numbers import national
-from ivr.core.queues import EXPECTED_MIN, Queues
+from ivr.core.queues import EXPECTED_MIN, OFFER_KEY, Queues
 from ivr.core.stand_in import circles
 from ivr.core.targets import Target
 
@@ -76,8 +76,9 @@ def mistakes(
                 yield f"city.toml: language.{code}.queue: there is no queue {name!r} in queues.toml."
     if days:
         yield from _leader_days(days, city, queues)
-    for name in circles(queues.queue):
+    for name in circles({n: q.nobody_signed_in.queue for n, q in queues.queue.items() if q.nobody_signed_in}):
         yield f"queues.toml: queue.{name}: nobody_signed_in leads in a circle."
+    yield from _overloads(queues)
     for where, name in _used(city, queues, hotlines, departments, pacing, days):
         if name not in prompts:
             yield f"{where}: there is no prompt {name!r} in prompts/."
@@ -119,6 +120,8 @@ def _written(city: City, queues: Queues, hotlines: Hotlines, days: LeaderDays | 
             yield Place("queues.toml", f"queue.{name}.key.{key}", target, _LINE)
         if queue.nobody_signed_in is not None:
             yield Place("queues.toml", f"queue.{name}.nobody_signed_in", queue.nobody_signed_in, _STAND_IN)
+        if queue.overload is not None:
+            yield Place("queues.toml", f"queue.{name}.overload", queue.overload.target, _LINE)
     if days:
         yield Place("leader_days.toml", "full", days.full, _QUEUE)
     for number, hotline in hotlines.hotline.items():
@@ -152,6 +155,18 @@ def _leader_days(days: LeaderDays, city: City, queues: Queues) -> Iterator[str]:
         yield f"leader_days.toml: queue: there is no queue {days.queue!r} in queues.toml."
     if days.full.queue == days.queue:
         yield "leader_days.toml: full: must lead to another queue than the leader's."
+
+
+def _overloads(queues: Queues) -> Iterator[str]:
+    for name in circles({name: queue.overload.queue for name, queue in queues.queue.items() if queue.overload}):
+        yield f"queues.toml: queue.{name}: overload leads in a circle: two lines that are full cannot help each other."
+    for name, queue in queues.queue.items():
+        key = queue.key.get(OFFER_KEY)
+        if queue.overload and queue.overload.callback and key and not key.callback:
+            yield (
+                f"queues.toml: queue.{name}.overload: callback is asked for with key {OFFER_KEY}, "
+                f"and queue.{name}.key.{OFFER_KEY} leads elsewhere."
+            )
 
 
 def _callers(city: City) -> Iterator[str]:

@@ -27,6 +27,41 @@ class Step(Table):
         return self
 
 
+OFFER_KEY = "1"
+"""What accepts the callback that an overloaded line offers: the shipped prompt says so."""
+
+
+class Overload(Table):
+    """Where callers of a line are led while it is overloaded, once per call. Mark and place stay."""
+
+    when_waiting: Annotated[int, Field(ge=1, le=999)] | None = None
+    """So many callers are ahead, as the announcement counts them."""
+    when_wait_s: Annotated[float, Field(gt=0, le=3600)] | None = None
+    """The caller has waited so long, or must expect to wait as long."""
+    say: tuple[Name, ...] = ()
+    queue: Name | None = None
+    menu: Name | None = None
+    callback: bool = False
+    """`say` offers to be called back: key 1."""
+    stay: bool = False
+    """Only `say`."""
+
+    @property
+    def target(self) -> Target:
+        """Where it leads."""
+        return Target(queue=self.queue, menu=self.menu, callback=self.callback, stay=self.stay, say=self.say)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.when_waiting is None and self.when_wait_s is None:
+            raise ValueError("when_waiting or when_wait_s must say when the line is overloaded")
+        if sum(map(bool, (self.queue, self.menu, self.callback, self.stay))) != 1:
+            raise ValueError("must lead to exactly one of queue, menu, callback, stay")
+        if (self.callback or self.stay) and not self.say:
+            raise ValueError("callback and stay need say: what the caller hears")
+        return self
+
+
 class Queue(Table):
     name: str
     skill: Skills = Field(min_length=1)
@@ -43,6 +78,7 @@ class Queue(Table):
 
     nobody_signed_in: Target | None = None
     """Where its callers go while nobody who serves it is signed in."""
+    overload: Overload | None = None
 
     @model_validator(mode="after")
     def _asked(self) -> Self:

@@ -21,12 +21,12 @@ def stand_in(queues: Mapping[str, Queue], name: str, staffed: Callable[[str], bo
     return None
 
 
-def circles(queues: Mapping[str, Queue]) -> Iterator[str]:
-    """The lines from which one stand-in after the other leads back."""
-    for name in queues:
+def circles(onward: Mapping[str, str | None]) -> Iterator[str]:
+    """The lines from which one after the other leads back; `onward`: by name, to which line each leads."""
+    for name in onward:
         passed, at = {name}, name
-        while (target := queues[at].nobody_signed_in) and target.queue in queues:
-            at = str(target.queue)
+        while other := onward.get(at):
+            at = other
             if at in passed:
                 yield name
                 break

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ivr.core import actions as do
-from ivr.core import callbacks, leading, leases, menu, routing, steps, transfers
+from ivr.core import callbacks, leading, leases, menu, overload, routing, steps, transfers
 from ivr.core import events as ev
 from ivr.core.actions import Action
 from ivr.core.calls import Call, Stage
@@ -28,6 +28,9 @@ def joined(floor: Floor, call: Call, event: ev.CallQueued) -> Iterator[Event | A
     prompts = (*event.say, *(() if notice in call.prompts_heard else (notice,)))
     pair = _next(floor, event.at)
     waits = pair is None or pair.call_id != call.call_id
+    if waits and (over := tuple(overload.at_the_door(floor, call, event))):
+        yield from over
+        return
     if waits and notice in prompts and _asks(floor, call):
         # A key would cut the notice off: the first announcement, which takes keys, comes after it.
         yield from steps.say(call, event.at, "notice", prompts)
@@ -41,7 +44,7 @@ def heard(floor: Floor, call: Call, event: ev.StepEnded) -> Iterator[Event | Act
     """After an announcement, where the key leads that was pressed; else music again."""
     plan = floor.plan_of(call.call_id)
     led = menu.in_line(plan, call.queue, event.key, event.at) if event.key else None
-    if led and led.target.callback:
+    if led.target.callback if led else overload.accepted(call, event.key):
         if callbacks.possible(floor, call):
             yield from callbacks.ask(floor, call, event.at)
         else:

@@ -17,7 +17,7 @@ export const KINDS = [
   "CallArrived", "CallerRecognised", "CallerSlowed", "HotlineRecognised", "StepStarted", "StepEnded", "CallQueued", "CallOffered", "AgentAnswered", "RingEnded", "AgentHungUp",
   "CallerHungUp", "CallFellBack", "CallFound", "RatingGiven", "CallDismissed", "CallEnded", "AgentSetAside",
   "RecordingFinished", "NoteWritten", "LegDialled", "LegAnswered", "LegEnded", "LanguageChosen", "TransferAsked",
-  "AgentMoved", "RoomJoined", "RoomLeft", "CallKept", "CallMovedUp", "CallerKnown",
+  "AgentMoved", "RoomJoined", "RoomLeft", "CallKept", "OverloadMet", "CallMovedUp", "CallerKnown",
 ] as const;
 
 /** One event as a sentence; an event of an unknown kind is shown as it is. */
@@ -70,6 +70,8 @@ function params(kind: string, fields: Fields, words: Words): Record<string, stri
     case "CallOffered": {
       return { agent: words.agent(text("agent_id")), why: reasons(list("why"), words) };
     }
+    case "OverloadMet":
+      return { why: reading(text("why"), words.locale) };
     case "CallMovedUp":
       return { by: text("by"), reason: text("reason") };
     case "CallerKnown":
