@@ -19,6 +19,8 @@ BODIES = {
     "/api/agents/me": {"order": "sign_in"},
     "/api/calls/{call_id}/proposal": {"reason": "反复辱骂"},
     "/api/calls/{call_id}/move-up": {"reason": "独居老人"},
+    "/api/callbacks/{task_id}/close": {"reason": "已当面答复"},
+    "/api/desk/transfer": {"kind": "cancel"},
     "/api/marks": {"number": "13800138000", "reason": "反复辱骂"},
     "/api/marks/{number}": {"reason": "已道歉"},
 }
@@ -39,6 +41,11 @@ EXPECTED = {
     "DELETE /api/marks/{number}": (401, 403, 404, 404, 403, 404),
     "GET /api/books": (401, 403, 200, 200, 403, 200),
     "GET /api/books.csv": (401, 403, 200, 200, 403, 200),
+    "GET /api/callbacks": (401, 403, 200, 200, 403, 200),
+    "POST /api/callbacks/{task_id}/call": (401, 403, 404, 404, 403, 404),
+    "POST /api/callbacks/{task_id}/close": (401, 403, 404, 404, 403, 404),
+    "GET /api/desk/departments": (401, 200, 200, 200, 200, 200),
+    "POST /api/desk/transfer": (401, 409, 403, 403, 403, 403),
     "POST /api/agents/me": (401, 200, 403, 403, 403, 403),
     "GET /api/phone": (401, 200, 403, 403, 403, 403),
     "GET /api/phone/citizen": (401, 200, 200, 200, 200, 200),
@@ -53,7 +60,7 @@ ELSEWHERE = {"X-Forwarded-For": "203.0.113.7"}
 
 
 async def ask(client: Client, route: Route, call_id: str) -> int:
-    names = {"call_id": call_id, "recording_id": f"{call_id}-1-caller", "number": "110"}
+    names = {"call_id": call_id, "recording_id": f"{call_id}-1-caller", "number": "110", "task_id": "cb-none"}
     path = route.path.format(**names) + QUERIES.get(route.path, "")
     async with client.request(route.method, path, json=BODIES.get(route.path), headers=ELSEWHERE) as answer:
         if answer.status >= 400:
