@@ -144,8 +144,11 @@ class Switchboard:
         if events or calls or agents or tasks or self._unwritten:
             await self._write(events, calls, agents, tasks)
             self._publish(calls, agents)
+        orders: dict[str, list[Action]] = {}
         for action in actions:
-            self._dispatch(action)
+            orders.setdefault(action.call_id, []).append(action)
+        for call_id, of_call in orders.items():
+            self._dispatch(call_id, of_call)
 
     async def _write(self, events: list[Event], calls: set[str], agents: set[str], tasks: set[str]) -> None:
         floor = self.floor
@@ -169,22 +172,23 @@ class Switchboard:
             self._unwritten = []
             self.problem = ""
 
-    def _dispatch(self, action: Action) -> None:
+    def _dispatch(self, call_id: str, actions: list[Action]) -> None:
         """Perform in the background; one call's actions one after another."""
-        task = asyncio.create_task(self._after(self._last.get(action.call_id), action))
-        self._last[action.call_id] = task
-        task.add_done_callback(lambda done: self._forget(action.call_id, done))
+        task = asyncio.create_task(self._after(self._last.get(call_id), actions))
+        self._last[call_id] = task
+        task.add_done_callback(lambda done: self._forget(call_id, done))
 
     def _forget(self, call_id: str, task: asyncio.Task[None]) -> None:
         if self._last.get(call_id) is task:
             del self._last[call_id]
 
-    async def _after(self, before: asyncio.Task[None] | None, action: Action) -> None:
+    async def _after(self, before: asyncio.Task[None] | None, actions: list[Action]) -> None:
         if before:
             await asyncio.wait([before])
-        try:
-            await self._perform(action)
-        except HotlineError as error:
-            log.warning("action.failed", action=type(action).__name__, call_id=action.call_id, sentence=str(error))
-        except Exception:
-            log.exception("action.crashed", action=type(action).__name__, call_id=action.call_id)
+        for action in actions:
+            try:
+                await self._perform(action)
+            except HotlineError as error:
+                log.warning("action.failed", action=type(action).__name__, call_id=action.call_id, sentence=str(error))
+            except Exception:
+                log.exception("action.crashed", action=type(action).__name__, call_id=action.call_id)

@@ -76,7 +76,7 @@ async def test_events_are_in_the_journal_before_anything_is_done() -> None:
 
 async def test_a_fault_while_performing_harms_no_later_action() -> None:
     async with _running() as desk:
-        desk.board.tell(ev.CallArrived(time.time(), "1700000000.1", "PJSIP/x", "", "12345"))
+        desk.board.tell(ev.CallFound(time.time(), "1700000000.1", "PJSIP/x", "idle", "", "12345"))
         await desk.until(do.Ask)
         assert [type(a) for a in desk.performed] == [do.RenewLease, do.Ask]
 

@@ -91,7 +91,8 @@ class Floor:
         self._plans: dict[str, Plan] = {}
         self._wanted: dict[str, str] = {}
         """The open task of each number, as `national` writes it."""
-        self.leased_at: dict[str, float] = {}
+        self.leased: dict[str, tuple[float, int]] = {}
+        """Each call's lease: given when, for how many seconds."""
 
     def handle(self, event: Event) -> tuple[list[Event], list[Action]]:
         """Apply the event and everything that follows from it: all events in order, and the actions to perform."""
@@ -294,8 +295,8 @@ class Floor:
             case ev.CallArrived() if call.task_id:
                 yield from callbacks.answered(self, call, event.at)
             case ev.CallArrived():
+                leases.begin(self, call, event.at)
                 yield from callbacks.came_again(self, call, event.at)
-                yield from leases.renew(self, call, event.at)
                 yield from leading.judge(self, call, event.at)
                 yield from leading.begin(self, self.calls[call.call_id], event.at)
                 yield from waiting.who_knows(self, call, event.at)
@@ -450,4 +451,4 @@ class Floor:
         del self.calls[call_id]
         self.line.leave(call_id)
         self._plans.pop(call_id, None)
-        self.leased_at.pop(call_id, None)
+        self.leased.pop(call_id, None)

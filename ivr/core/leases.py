@@ -20,15 +20,26 @@ SILENT_S = 5
 """The lease while a prompt is played: without a controller, silence follows it, and nobody should hear more of that."""
 
 
+FIRST_S = 4
+"""What the dialplan gives a call that has just come (dialplans/extensions.conf)."""
+
+
+def begin(floor: Floor, call: Call, at: float) -> None:
+    """The dialplan has given the first lease: nothing to order yet."""
+    floor.leased[call.call_id] = (at, FIRST_S)
+
+
 def renew(floor: Floor, call: Call, now: float) -> Iterator[Action]:
     """The call is ours for another while."""
-    floor.leased_at[call.call_id] = now
-    yield do.RenewLease(call.call_id, seconds(floor, call))
+    lease_s = seconds(floor, call)
+    floor.leased[call.call_id] = (now, lease_s)
+    yield do.RenewLease(call.call_id, lease_s)
 
 
 def renew_due(floor: Floor, call: Call, now: float) -> Iterator[Action]:
     """The same, when a third of the lease has gone by."""
-    if call.stage in LEASED and is_over(floor.leased_at.get(call.call_id, 0.0), seconds(floor, call) / 3, now):
+    at, given_s = floor.leased.get(call.call_id, (0.0, 0))
+    if call.stage in LEASED and is_over(at, min(given_s, seconds(floor, call)) / 3, now):
         yield from renew(floor, call, now)
 
 

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from ivr.core import actions as do
-from ivr.core import dialplan
+from ivr.core import dialplan, leases
 from ivr.core import events as ev
 from ivr.core.agents import Profile
 from ivr.core.calls import Stage
@@ -214,6 +214,7 @@ class World:
         self.calls_made += 1
         call_id = f"{self.now:.0f}.{self.calls_made}"
         self.lines[call_id] = Line(ani, dnis)
+        self.lines[call_id].lease_until = self.now + leases.FIRST_S  # by dialplans/extensions.conf
         self.tell(ev.CallArrived(self.now, call_id, f"PJSIP/local-{self.calls_made}", ani, dnis, trunk=trunk))
         return call_id
 

@@ -17,8 +17,6 @@ from ivr.core.registers import NOBODY, Registers
 from tests.core.world import Line, World
 
 TICK_S = 0.5
-UNLED_S = 4
-"""How long the dialplan lets a new caller wait for the first order (dialplans/extensions.conf)."""
 
 
 class _NoDice(Random):
@@ -178,10 +176,7 @@ class Telephones(World):
     # --- what people do ---
 
     def arrive(self, ani: str = "", dnis: str = "12345", trunk: str = "") -> str:
-        call_id = super().arrive(ani, dnis, trunk)
-        if not self.controlled:
-            self.lines[call_id].lease_until = self.now + UNLED_S
-        return call_id
+        return super().arrive(ani, dnis, trunk)
 
     def hang_up(self, call_id: str) -> None:
         self.playing.pop(call_id, None)

@@ -134,6 +134,7 @@ class Link(AMIProtocol):  # type: ignore[misc]
         self._greeted = False
         self._pending: dict[str, _Pending] = {}
         self._numbers = count(1)
+        self._unsent: list[bytes] = []
         self.lost: asyncio.Future[str] = loop.create_future()
         """Done when the connection is gone; the reason, as a part of a sentence."""
         self.banner: asyncio.Future[None] = loop.create_future()
@@ -163,11 +164,22 @@ class Link(AMIProtocol):  # type: ignore[misc]
         self._pending |= under_way
         try:
             numbered = zip(lines, under_way, strict=True)
-            self.transport.write(b"".join(b"%bActionID: %b\r\n\r\n" % (line, n.encode()) for line, n in numbered))
+            self._write(*(b"%bActionID: %b\r\n\r\n" % (line, n.encode()) for line, n in numbered))
             return [await pending.future for pending in under_way.values()]
         finally:
             for number in under_way:
                 self._pending.pop(number).drop()
+
+    def _write(self, *data: bytes) -> None:
+        """What is written in one turn of the event loop leaves together."""
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unsent += data
+
+    def _flush(self) -> None:
+        data, self._unsent = b"".join(self._unsent), []
+        if not self.lost.done():
+            self.transport.write(data)
 
     def ping(self) -> None:
         """Make the other side say something; the answer counts as any byte does."""
