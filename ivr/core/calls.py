@@ -15,10 +15,11 @@ that noticed the end.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from ivr.core import events as ev
+from ivr.core.changed import replace
 from ivr.core.events import Event
 
 PIN_STEP = "pin:"
@@ -77,7 +78,7 @@ REACHED_NOBODY = frozenset({Outcome.ABANDONED, Outcome.LEFT_IN_MENU, Outcome.FEL
 """Outcomes after which the citizen is called back."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ring:
     """One attempt to reach one agent."""
 
@@ -105,7 +106,7 @@ class Transfer:
     agent_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Leg:
     """One attempt to reach one outside number."""
 
@@ -124,7 +125,7 @@ class Leg:
     """Who had the citizen afterwards: `us`, `them`, or "" when that is not decided."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Call:
     """Everything known about one call. Times are seconds since the epoch."""
 
