@@ -8,6 +8,7 @@ from random import Random
 
 from ivr.core import actions as do
 from ivr.core import events as ev
+from ivr.core import leases
 from ivr.core.agents import Profile
 from ivr.core.calls import Call
 from ivr.core.dialplan import Plan
@@ -186,7 +187,7 @@ class Telephones(World):
 
     def answer(self, call_id: str) -> None:
         del self.ring_ends[call_id]
-        self.lines[call_id].lease_until = self.now + UNLED_S
+        self.lines[call_id].lease_until = self.now + leases.FIRST_S
         super().answer(call_id)
 
     def refuse(self, call_id: str, reason: str) -> None:
