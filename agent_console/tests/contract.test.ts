@@ -19,6 +19,8 @@ it.each([
   ["AgentView", "status", zh.status],
   ["Me", "role", zh.role],
   ["AgentOrder", "order", zh.order],
+  ["CallbackView", "state", zh.callbacks.states],
+  ["TransferOrder", "kind", zh.transferKind],
 ] as const)("has a word for every value of %s.%s", (schema, field, words) => {
   for (const value of values(schema, field)) expect(Object.keys(words)).toContain(value);
 });

@@ -1,11 +1,16 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { createI18n } from "vue-i18n";
 import { describe, expect, it } from "vitest";
 
 import type { TimelineEntry } from "../src/api/types";
-import { KINDS, type Words, sentence } from "../src/calls/timeline";
+import { type Words, sentence } from "../src/calls/timeline";
 import { reading } from "../src/calls/why";
 import en from "../src/i18n/en";
 import zh from "../src/i18n/zh";
+
+const document = JSON.parse(readFileSync(join(import.meta.dirname, "../openapi.json"), "utf8"));
+const KINDS: string[] = document.components.schemas.TimelineEntry.properties.kind.enum;
 
 function words(locale: "zh" | "en"): Words {
   const { t, te } = createI18n({ legacy: false, locale, messages: { zh, en } }).global;
@@ -19,7 +24,7 @@ function words(locale: "zh" | "en"): Words {
 }
 
 function told(kind: string, fields: TimelineEntry["fields"], locale: "zh" | "en" = "zh"): string {
-  return sentence({ seq: 1, at: 0, kind, fields }, words(locale));
+  return sentence({ kind, fields }, words(locale));
 }
 
 describe("timeline", () => {
@@ -37,7 +42,6 @@ describe("timeline", () => {
       "进入“政企通”排队：按键 2，office 不在开放时间（国庆节假期，全天不开放）",
     );
     expect(told("RingEnded", { reason: "no_answer" })).toBe("振铃结束，未接通：超时未接");
-    expect(told("AgentSetAside", { agent_id: "8001", reason: "rejected" })).toBe("坐席 8001 谭思琦 暂停派话：坐席拒接");
     expect(told("OverloadMet", { queue: "general", why: "general overloaded: 20 callers ahead" })).toBe(
       "队列繁忙，按规则处理：general 繁忙：前面已有 20 人",
     );
@@ -62,6 +66,16 @@ describe("timeline", () => {
     expect(told("CallOffered", { agent_id: "8001", why }, "en")).toContain("longest idle, 12 s");
   });
 
+  it("tells of calling back", () => {
+    expect(told("CallbackOpened", { reason: "asked" })).toBe("登记待办回拨：市民要求回拨");
+    expect(told("CallbackOpened", { reason: "abandoned" })).toBe("登记待办回拨：排队中放弃");
+    expect(told("CallbackTried", { ani: "13907331234", queue: "enterprise" })).toBe("轮到回拨 13907331234，队列“政企通”");
+    expect(told("CitizenNotReached", { reason: "busy" })).toBe("回拨未接通：占线");
+    expect(told("CallbackFailed", { reason: "no_answer", next_at: 1700000000 })).toMatch(/（无人接听），2023-11-1\d .*以后再次呼叫/);
+    expect(told("CallbackDropped", { reason: "called_again" })).toContain("已再次来电");
+    expect(told("CallbackDropped", { reason: "asked_anew" })).toContain("重新登记");
+  });
+
   it("shows an unknown kind and an unknown reason as they are", () => {
     expect(told("CallTransferred", { to: "110" })).toBe('CallTransferred {"to":"110"}');
     expect(told("RingEnded", { reason: "moon" })).toContain("moon");
@@ -73,5 +87,6 @@ describe("timeline", () => {
       const text = told(kind, {}, locale);
       expect(text).not.toMatch(/timeline\.|[{}]|undefined/);
     }
+    expect(KINDS).toContain("CallArrived");
   });
 });

@@ -1,4 +1,5 @@
 import type { TimelineEntry } from "../api/types";
+import { dateTime } from "./time";
 import { reading } from "./why";
 
 /** What a sentence is made with: translation, and names of queues and agents. */
@@ -12,19 +13,11 @@ export interface Words {
 
 type Fields = TimelineEntry["fields"];
 
-/** Kinds of which there is a sentence: `timeline.<kind>` in the messages. */
-export const KINDS = [
-  "CallArrived", "CallerRecognised", "CallerSlowed", "HotlineRecognised", "StepStarted", "StepEnded", "CallQueued", "CallOffered", "AgentAnswered", "RingEnded", "AgentHungUp",
-  "CallerHungUp", "CallFellBack", "CallFound", "RatingGiven", "CallDismissed", "CallEnded", "AgentSetAside",
-  "RecordingFinished", "NoteWritten", "LegDialled", "LegAnswered", "LegEnded", "LanguageChosen", "TransferAsked",
-  "AgentMoved", "RoomJoined", "RoomLeft", "CallKept", "OverloadMet", "CallMovedUp", "CallerKnown",
-] as const;
-
-/** One event as a sentence; an event of an unknown kind is shown as it is. */
-export function sentence(entry: TimelineEntry, words: Words): string {
+/** One event as a sentence, `timeline.<kind>` in the messages; an event of an unknown kind is shown as it is. */
+export function sentence(entry: Pick<TimelineEntry, "fields"> & { kind: string }, words: Words): string {
   const { kind, fields } = entry;
-  if (!(KINDS as readonly string[]).includes(kind)) return `${kind} ${JSON.stringify(fields)}`;
-  return words.t(`timeline.${variant(kind, fields)}`, params(kind, fields, words));
+  const key = `timeline.${variant(kind, fields)}`;
+  return words.te(key) ? words.t(key, params(kind, fields, words)) : `${kind} ${JSON.stringify(fields)}`;
 }
 
 /** One word, or the word itself when there is no message for it. */
@@ -44,6 +37,7 @@ function variant(kind: string, fields: Fields): string {
   if (kind === "CallerRecognised") return fields.by === "pin" ? "CallerRecognisedPin" : "CallerRecognised";
   if (kind === "CallEnded" && Array.isArray(fields.why) && fields.why.length) return "CallEndedWhy";
   if (kind === "CallArrived") return fields.ani ? "CallArrived" : "CallArrivedWithheld";
+  if (kind === "CallbackDropped" && fields.reason === "asked_anew") return "CallbackDroppedAnew";
   return kind;
 }
 
@@ -76,8 +70,14 @@ function params(kind: string, fields: Fields, words: Words): Record<string, stri
       return { by: text("by"), reason: text("reason") };
     case "CallerKnown":
       return { agent: words.agent(text("agent_id")) };
-    case "AgentSetAside":
-      return { agent: words.agent(text("agent_id")), reason: word("reason", text("reason"), words) };
+    case "CallbackOpened":
+      return { reason: callbackWhy(text("reason"), words) };
+    case "CallbackTried":
+      return { ani: text("ani"), queue: words.queue(text("queue")) };
+    case "CallbackFailed":
+      return { reason: word("callbackReason", text("reason"), words), next: dateTime(Number(fields.next_at ?? 0)) };
+    case "CitizenNotReached":
+      return { reason: word("callbackReason", text("reason"), words) };
     case "CallKept":
       return { by: word("keptBy", text("by"), words) };
     case "LegEnded":
@@ -99,6 +99,11 @@ function params(kind: string, fields: Fields, words: Words): Record<string, stri
     default:
       return {};
   }
+}
+
+/** Why somebody is to be called back: they asked for it, or how the call ended that reached nobody. */
+export function callbackWhy(reason: string, words: Pick<Words, "t" | "te">): string {
+  return reason === "asked" ? words.t("callbacks.asked") : word("outcome", reason, words);
 }
 
 function reasons(why: string[], words: Words): string {

@@ -55,6 +55,8 @@ const READINGS: readonly (readonly [RegExp, string])[] = [
   [/^slowed by (\d+) s$/, "放慢 $1 秒"],
   [/^longest idle$/, "空闲时间最长"],
   [/^transferred by (\d+)$/, "坐席 $1 转来"],
+  [/^transfer$/, "转接"],
+  [/^called back$/, "回拨"],
   [/^(.+): no_answer$/, "$1 无人接听"],
   [/^(.+): busy$/, "$1 占线"],
   [/^(.+): rejected$/, "$1 拒接"],

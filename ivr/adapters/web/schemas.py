@@ -5,11 +5,13 @@ Times are seconds since the epoch (UTC); durations are seconds.
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints, field_validator
 
 from ivr.core.abuse import MOST_DAYS
+from ivr.core.events import Event
 
 LAST_TIME = 253_370_000_000
 """In the year 9998: what calendars can still count with."""
@@ -140,12 +142,15 @@ class CallSummary(_View):
     """The outside number that rings or talks now."""
 
 
+_KINDS = sorted(kind.__name__ for kind in Event.__args__ if "call_id" in {field.name for field in fields(kind)})
+
+
 class TimelineEntry(_View):
     """One journalled event of the call. `fields` are the event's own, without call_id and at."""
 
     seq: int
     at: float
-    kind: str
+    kind: Annotated[str, Field(json_schema_extra={"enum": list(_KINDS)})]
     fields: dict[str, str | int | float | bool | list[str] | None]
 
 
