@@ -36,7 +36,7 @@ from ivr.core.books import Books
 from ivr.core.demand import Handling
 from ivr.core.errors import HotlineError
 from ivr.core.explain import explain, rank, recognised
-from ivr.core.plan_check import untranslated
+from ivr.core.plan_check import places, untranslated
 from ivr.core.registers import DEPUTY, ELDERLY
 from ivr.core.trial import Heard, Queued, Trial
 
@@ -101,9 +101,9 @@ def check(
     plan = plans.load(root, settings.city.language)
     problems = list(staffing.gaps(plan.queues, {agent.id: agent.skills for agent in settings.agent}))
     problems += [
-        f"queues.toml: queue.{name}.nobody_signed_in: a transfer needs outside.trunk in config.toml."
-        for name, queue in plan.queues.queue.items()
-        if queue.nobody_signed_in and queue.nobody_signed_in.transfer and not settings.outside.trunk
+        f"{place.file}: {place.where}: a transfer needs outside.trunk in config.toml."
+        for place in places(plan.city, plan.queues, plan.hotlines, plan.leader_days)
+        if place.target.transfer and not settings.outside.trunk
     ]
     problems += asyncio.run(archive.audit(settings, deep=deep, now=time.time()))
     for code, lacking in untranslated(plan):
@@ -139,6 +139,8 @@ def try_call(
         for event in trial.step(key):
             if isinstance(event, Queued):
                 queue = plan.queues.queue[event.queue]
+                if event.transfer:
+                    out.print(f"→ 外线 {event.transfer}；对方没接时：")
                 out.print(f"→ {queue.name}（{event.queue}），{rank(event, queue)}，原因：{event.why}")
                 return
             out.print("".join(f"♪ {texts[name]}\n" for name in event.prompts).rstrip())

@@ -369,7 +369,14 @@ def evolve(call: Call, event: Event) -> Call:
         case ev.LegDialled():
             leg = Leg(event.leg_id, event.number, event.name, event.at, event.why, room=event.room)
             stage = call.stage if event.room else Stage.OUTSIDE
-            return replace(call, stage=stage, legs=(*call.legs, leg), transfer=None)
+            return replace(
+                call,
+                stage=stage,
+                legs=(*call.legs, leg),
+                transfer=None,
+                mark=event.mark or call.mark,
+                emergency=event.emergency or call.emergency,
+            )
         case ev.LegAnswered() if call.leg and call.leg.leg_id == event.leg_id:
             return _leg(call, answered_at=event.at)
         case ev.LegEnded() if call.leg and call.leg.leg_id == event.leg_id:

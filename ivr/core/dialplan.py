@@ -100,9 +100,11 @@ class Plan(Table):
         return next((caller for caller in callers if number in {national(n) for n in caller.numbers}), None)
 
     def _priority(self, target: Target) -> int:
-        """-1: not straight to a queue; above all priorities: an emergency."""
-        if target.queue is None or target.emergency:
-            return 101 if target.emergency else -1
+        """-1: not straight to a person; above all priorities: an emergency."""
+        if target.emergency:
+            return 101
+        if target.queue is None:
+            return -1 if target.transfer is None else 0
         return self.queues.queue[target.queue].priority if target.priority is None else target.priority
 
     def through(self, target: Target, why: str, at: float) -> Led:

@@ -421,6 +421,9 @@ class LegDialled:
     why: str = ""
     room: bool = False
     """True when it is called into the call's room, by an agent."""
+    mark: str = ""
+    emergency: bool = False
+    """Both as in `CallQueued`: for the line, when nobody takes the citizen."""
 
 
 @dataclass(frozen=True, slots=True)

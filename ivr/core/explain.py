@@ -96,6 +96,8 @@ def _lines(plan: Plan, texts: Mapping[str, str], event: Heard | Queued) -> Itera
     if isinstance(event, Heard):
         yield f"   播放：{''.join(texts.get(name, name) for name in event.prompts)}"
         return
+    if event.transfer:
+        yield f"   转接外线 {event.transfer}；对方没接时："
     queue = plan.queues.queue[event.queue]
     mark = f"，标记 {event.mark}" if event.mark else ""
     mark += f"（{event.about}）" if event.about else ""

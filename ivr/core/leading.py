@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ivr.core import callbacks, menu, pins, steps
+from ivr.core import callbacks, menu, pins, steps, transfers
 from ivr.core import events as ev
 from ivr.core.actions import Action
 from ivr.core.calls import PIN_STEP, Call, Stage
@@ -58,7 +58,7 @@ def answered(floor: Floor, call: Call, event: ev.StepEnded) -> Iterator[Event | 
 
 
 def lead(floor: Floor, call: Call, led: Led, at: float) -> Iterator[Event | Action]:
-    """Into a line, or into a menu."""
+    """Into a line, into a menu, or to an outside number."""
     plan = floor.plan_of(call.call_id)
     menu_s = at - call.menu_at if call.stage is Stage.MENU and call.menu_at is not None else 0.0
     led = menu.bounded(plan, led, call.asked, menu_s, at, call.queue)
@@ -68,6 +68,9 @@ def lead(floor: Floor, call: Call, led: Led, at: float) -> Iterator[Event | Acti
         call = floor.calls[call.call_id]
     if target.queue is not None:
         yield queued(floor, call, led, at)
+        return
+    if target.transfer is not None:
+        yield from transfers.lead(floor, call, led, at)
         return
     if target.pin is not None:
         yield from _ask_pin(floor, call, led, at)

@@ -65,8 +65,8 @@ def bounded(plan: Plan, led: Led, asked: int, menu_s: float, at: float, home: st
 
     `home` is the line that the caller came from, "" for the default one.
     """
-    limits = plan.city.limits
-    if led.target.queue is not None or (asked < limits.steps and menu_s < limits.menu_s):
+    limits, target = plan.city.limits, led.target
+    if target.queue is not None or target.transfer is not None or (asked < limits.steps and menu_s < limits.menu_s):
         return led
     enough = f"{asked} questions asked" if asked >= limits.steps else f"{menu_s:.0f} s in menus"
     return Led(Target(queue=home or plan.default_queue(at)), f"{led.why}, {enough}", led.doors)

@@ -21,16 +21,18 @@ if TYPE_CHECKING:
 
 _DOOR = frozenset({"menu", "queue", "pin"})
 """Ways that are open everywhere."""
+_CHOSEN = _DOOR | {"transfer"}
+"""For who has dialled or pressed something: silence and mistakes lead to our own people."""
 _KNOWN = frozenset({"menu", "queue"})
 _ANSWER = _DOOR | {"repeat"}
-_LINE = frozenset({"menu", "queue", "stay", "callback"})
+_LINE = frozenset({"menu", "queue", "stay", "callback", "transfer"})
 _STAND_IN = frozenset({"queue", "transfer"})
 _QUEUE = frozenset({"queue"})
 _MUST = {_QUEUE: "must lead to a queue", _KNOWN: "must lead to a menu or a queue"}
 _ELSEWHERE = {
     "menu": "must lead to a queue or a transfer",
     "pin": "only a number or a menu's answer can ask for a PIN",
-    "transfer": "only nobody_signed_in can lead to a transfer",
+    "transfer": "only a number, a caller, a key, a hotline and nobody_signed_in can lead to a transfer",
     "repeat": "only a menu's answers can repeat",
     "stay": "only a key of a line can stay",
     "callback": "only a key of a line can ask for a callback",
@@ -101,16 +103,16 @@ def untranslated(plan: Plan) -> Iterator[tuple[str, list[str]]]:
 def _written(city: City, queues: Queues, hotlines: Hotlines, days: LeaderDays | None) -> Iterator[Place]:
     yield Place("city.toml", "default", city.default, _DOOR)
     for number, target in city.number.items():
-        yield Place("city.toml", f"number.{number}", target, _DOOR)
+        yield Place("city.toml", f"number.{number}", target, _CHOSEN)
     for caller in city.caller:
-        yield Place("city.toml", f"caller {caller.name!r}", caller, _DOOR)
+        yield Place("city.toml", f"caller {caller.name!r}", caller, _CHOSEN)
     for register, target in city.known.items():
         yield Place("city.toml", f"known.{register}", target, _KNOWN)
     for register, pin in city.pin.items():
         yield Place("city.toml", f"pin.{register}.otherwise", pin.otherwise, _QUEUE)
     for name, menu in city.menu.items():
         for key, target in menu.key.items():
-            yield Place("city.toml", f"menu.{name}.key.{key}", target, _ANSWER)
+            yield Place("city.toml", f"menu.{name}.key.{key}", target, _ANSWER | _CHOSEN)
         yield Place("city.toml", f"menu.{name}.no_input", menu.no_input, _ANSWER)
         yield Place("city.toml", f"menu.{name}.wrong_key", menu.wrong_key, _ANSWER)
         if menu.closed is not None:
@@ -125,7 +127,7 @@ def _written(city: City, queues: Queues, hotlines: Hotlines, days: LeaderDays | 
     if days:
         yield Place("leader_days.toml", "full", days.full, _QUEUE)
     for number, hotline in hotlines.hotline.items():
-        yield Place("hotlines.toml", f"hotline.{number}", hotline, _DOOR)
+        yield Place("hotlines.toml", f"hotline.{number}", hotline, _CHOSEN)
 
 
 def _misled(place: Place, city: City, queues: Queues) -> Iterator[str]:

@@ -4,6 +4,8 @@
 
 Hold, talk and wait times are whole seconds, a RINGNOANSWER's is in milliseconds, as app_queue writes them. Lines follow
 from what an event does to the call, not from the event's name: joining or leaving a line, answering, hanging up.
+A citizen whom we call back joins the line when they answer. An agent's transfer stands in place of COMPLETEAGENT, with
+the context `outside`, `queue` or `agent`, or with the application in which the others meet.
 QUEUESTART is never written: report tools end every call and shift there, and ours live on when the controller restarts.
 """
 
@@ -15,7 +17,7 @@ from typing import Any
 
 from ivr.core import calls as call_states
 from ivr.core import events as ev
-from ivr.core.calls import Call, Outcome, Ring, Stage
+from ivr.core.calls import ONWARD, ROOM_STAGES, Call, Outcome, Ring, Stage
 from ivr.core.events import Event
 
 _IN_LINE = frozenset({Stage.WAITING, Stage.RINGING})
@@ -90,7 +92,7 @@ class QueueLog:
         before = self._calls.get(call_id)
         if before is not None:
             after = call_states.evolve(before, event)
-        elif isinstance(event, ev.CallArrived | ev.CallFound | ev.CallFellBack):
+        elif isinstance(event, call_states.BEGINS):
             after = call_states.begin(event)
         else:
             return None
@@ -106,7 +108,7 @@ class QueueLog:
         if place and ended:
             yield from self._ring_ended(call_id, place, ended, after, event.at)
         if place and place.in_line and not (_keeps_place(after) and after.queue == place.queue):
-            by_key = before is not None and before.stage is Stage.MENU
+            by_key = after.stage is Stage.FAREWELL or (before is not None and before.stage is Stage.MENU)
             yield from self._left_line(call_id, place, after, event.at, by_key)
         if after.stage in _IN_LINE and not (place and place.in_line):
             place = Place(after.queue, event.at, self._position(after.queue) + 1)
@@ -119,8 +121,7 @@ class QueueLog:
     def _ring_ended(self, call_id: str, place: Place, ring: Ring, call: Call, at: float) -> Iterator[str]:
         if place.agent_id:
             times = (_s(place.answered_at - place.entered_at), _s(at - place.answered_at), place.first_position)
-            who = "COMPLETEAGENT" if ring.reason == "agent_hung_up" else "COMPLETECALLER"
-            yield _line(at, call_id, place.queue, place.agent_id, who, *times)
+            yield _line(at, call_id, place.queue, place.agent_id, *_conversation_ended(ring, call), *times)
             place.agent_id = ""
         elif ring.reason not in ("cancelled", "caller_hung_up", "lost"):
             rang_ms = max(0, round((at - ring.offered_at) * 1000))
@@ -192,6 +193,22 @@ def _ended_ring(before: Call | None, after: Call) -> Ring | None:
     """The attempt that this event brought to its end."""
     ring = before.ring if before else None
     return next((r for r in after.rings if ring and r.ring_id == ring.ring_id and r.ended_at is not None), None)
+
+
+def _conversation_ended(ring: Ring, call: Call) -> tuple[str, ...]:
+    """The event, and its data before the times."""
+    to, leg = call.transfer, call.leg
+    if ring.reason != "agent_hung_up":
+        return ("COMPLETECALLER",)
+    if to and to.kind in ONWARD:
+        if to.number:
+            return "BLINDTRANSFER", to.number, "outside"
+        if to.agent_id:
+            return "BLINDTRANSFER", to.agent_id, "agent"
+        return "BLINDTRANSFER", to.queue or call.queue, "queue"
+    if call.stage in ROOM_STAGES and leg and leg.answered_at is not None:
+        return "ATTENDEDTRANSFER", "APP", "ConfBridge"
+    return ("COMPLETEAGENT",)
 
 
 def _line(at: float, call_id: str, queue: str, agent_id: str, event: str, *data: str | int) -> str:

@@ -50,7 +50,7 @@ class Target(Gated):
     callback: bool = False
     """Be called back, in one's turn."""
     transfer: Number | None = None
-    """An outside number."""
+    """An outside number; whom it does not take waits in a line."""
     say: tuple[Name, ...] = ()
     mark: str = ""
     """What stays on the call; "" leaves the mark that it has."""
@@ -70,8 +70,10 @@ class Target(Gated):
     def _one(self) -> Self:
         if len(self.ways) != 1:
             raise ValueError(f"must lead to exactly one of {', '.join(WAYS)}")
-        if self.queue is None and (self.emergency or self.priority is not None):
-            raise ValueError("emergency and priority go with a queue")
+        if self.priority is not None and self.queue is None:
+            raise ValueError("priority goes with a queue")
+        if self.emergency and self.queue is None and self.transfer is None:
+            raise ValueError("emergency goes with a queue or a transfer")
         if self.language and (self.stay or self.callback or self.transfer):
             raise ValueError("language goes with menu, queue or repeat")
         if self.emergency and self.priority is not None:

@@ -12,16 +12,29 @@ from typing import TYPE_CHECKING
 
 from ivr.core import actions as do
 from ivr.core import events as ev
-from ivr.core import leases, talking
+from ivr.core import leases, steps, talking
 from ivr.core.actions import Action
 from ivr.core.calls import ONWARD, Call, Stage
+from ivr.core.dialplan import Led
 from ivr.core.events import Event
 
 if TYPE_CHECKING:
     from ivr.core.floor import Floor
 
 HEAD = 100
-"""The priority of a citizen who comes back to us: before all but emergencies."""
+"""The priority of a citizen who has talked with us and comes back: before all but emergencies."""
+
+
+def lead(floor: Floor, call: Call, led: Led, at: float) -> Iterator[Event | Action]:
+    """Where a rule leads to an outside number, the citizen is given to it without an agent."""
+    target, number = led.target, str(led.target.transfer)
+    listed = floor.plan_of(call.call_id).departments.department.values()
+    name = next((department.name for department in listed if department.number == number), target.mark or number)
+    if target.say:
+        yield from steps.say(call, at, "notice", target.say)
+    leg_id = f"{call.call_id}/t{len(call.legs) + 1}"
+    mark = target.mark or ("emergency" if target.emergency else "")
+    yield ev.LegDialled(at, call.call_id, leg_id, number, name, led.why, mark=mark, emergency=target.emergency)
 
 
 def dial(call: Call, at: float, number: str, name: str, why: str, *, room: bool = False) -> Iterator[Event]:
@@ -193,12 +206,14 @@ def _onward(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
 
 
 def _unanswered(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
-    """Nobody outside took the citizen: we keep them."""
+    """Nobody outside took the citizen: we keep them. Who has not talked with us yet stands where they stood."""
     leg = call.legs[-1] if call.legs else None
     plan = floor.plan_of(call.call_id)
     yield from leases.renew(floor, call, at)
-    queue, why = call.queue or plan.default_queue(at), f"{leg.name}: {leg.reason or 'cancelled'}" if leg else "transfer"
-    yield ev.CallQueued(at, call.call_id, queue, why, say=(plan.departments.unanswered,), priority=HEAD)
+    queue = call.queue or plan.line_for(plan.default_queue(at), call.language)
+    why = f"{leg.name}: {leg.reason or 'cancelled'}" if leg else "transfer"
+    priority, say = HEAD if call.answered else call.priority, (plan.departments.unanswered,)
+    yield ev.CallQueued(at, call.call_id, queue, why, "", say, priority, instead_of=call.instead_of)
 
 
 def _by(call: Call) -> str:

@@ -33,6 +33,8 @@ class Queued:
     emergency: bool = False
     about: str = ""
     """The leader day for which the caller came."""
+    transfer: str = ""
+    """The outside number that is called first: the line is for whom nobody takes there."""
 
 
 class Trial:
@@ -75,13 +77,10 @@ class Trial:
             yield Heard(self._spoken(pins.question(plan, target, self._pin_tries)), asks=True, pin=True)
             self._pin_tries += 1
             return
-        if target.queue is not None:
+        if target.queue is not None or target.transfer is not None:
             if target.say:
                 yield Heard(self._spoken(target.say), asks=False)
-            queue = plan.line_for(target.queue, self._language)
-            source = self.hotline[1].mark if self.hotline else ""
-            mark = target.mark or (menu.LEADER_DAY if self.led.about else source)
-            yield Queued(queue, mark, self.led.why, target.priority, target.emergency, self.led.about)
+            yield self._queued(target)
             return
         name = self._menu if target.repeat else str(target.menu)
         self._tries = self._tries + 1 if name == self._menu else 1
@@ -90,6 +89,13 @@ class Trial:
         prompts = self._spoken((*target.say, *plan.question(name, self._at)))
         self._menu_s += sum(plan.durations[prompt] for prompt in prompts)
         yield Heard(prompts, asks=True)
+
+    def _queued(self, target: Target) -> Queued:
+        plan, led = self._plan, self.led
+        queue = plan.line_for(target.queue or plan.default_queue(self._at), self._language)
+        source = self.hotline[1].mark if self.hotline else ""
+        mark = target.mark or (menu.LEADER_DAY if led.about else source)
+        return Queued(queue, mark, led.why, target.priority, target.emergency, led.about, target.transfer or "")
 
     def _spoken(self, prompts: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(self._plan.spoken(prompt, self._language) for prompt in prompts)

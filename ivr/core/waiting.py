@@ -10,6 +10,7 @@ from ivr.core import callbacks, leading, leases, menu, overload, routing, steps,
 from ivr.core import events as ev
 from ivr.core.actions import Action
 from ivr.core.calls import Call, Stage
+from ivr.core.dialplan import Led
 from ivr.core.events import Event
 from ivr.core.spans import is_over
 
@@ -71,8 +72,7 @@ def move_due(floor: Floor, call: Call, now: float) -> Iterator[Event | Action]:
     home = call.instead_of if call.instead_of in plan.queues.queue else call.queue
     desk = leading.desk_of(floor, call, home)
     if desk and desk.transfer and desk.transfer not in {leg.number for leg in call.legs}:
-        why = f"nobody signed in for {home}"
-        yield from transfers.dial(call, now, desk.transfer, desk.mark or desk.transfer, why)
+        yield from transfers.lead(floor, call, Led(desk, f"nobody signed in for {home}"), now)
         return
     queue = desk.queue if desk and desk.queue else home
     if queue != call.queue:

@@ -144,7 +144,7 @@ def _refused(change: Any) -> str:
         ),
         (
             lambda c, q: c["menu"]["main"]["key"].update({"0": {"menu": "main", "emergency": True}}),
-            "city.toml: menu.main.key.0: emergency and priority go with a queue.",
+            "city.toml: menu.main.key.0: emergency goes with a queue or a transfer.",
         ),
         (
             lambda c, q: c["menu"]["main"]["key"].update({"0": {"queue": "general", "emergency": True, "priority": 9}}),
@@ -168,8 +168,12 @@ def _refused(change: Any) -> str:
             "queues.toml: queue.general.prompt: there is no prompt 'press' in prompts/.",
         ),
         (
-            lambda c, q: c["menu"]["main"]["key"].update({"1": {"transfer": "13907330001"}}),
-            "city.toml: menu.main.key.1: only nobody_signed_in can lead to a transfer.",
+            lambda c, q: c["menu"]["main"]["key"].update({"1": {"transfer": "110", "priority": 3}}),
+            "city.toml: menu.main.key.1: priority goes with a queue.",
+        ),
+        (
+            lambda c, q: c["menu"]["main"].update(no_input={"transfer": "110"}),
+            "city.toml: menu.main.no_input: only a number, a caller, a key, a hotline and nobody_signed_in can lead",
         ),
         (
             lambda c, q: q["queue"]["general"].update(nobody_signed_in={"transfer": "0731 2288"}),
@@ -395,4 +399,7 @@ def test_the_picture_shows_the_keys_of_a_line() -> None:
 
 def test_the_explanation_tells_the_keys_of_the_line() -> None:
     lines = list(explain(keyed_plan(), {"callback_offer": "请按一"}, "", "12345", _at("2026-11-23 09:00"), "5"))
-    assert lines[-1] == "   排队中可按键：1、2、5、7、*（请按一）"
+    assert lines[-1] == "   排队中可按键：1、2、5、7、8、*（请按一）"
+    lines = list(explain(keyed_plan(), {}, "", "12345", _at("2026-11-23 09:00"), "0"))
+    assert "   转接外线 110；对方没接时：" in lines
+    assert "   进入队列：综合席（general），紧急，排在所有来电之前" in lines

@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ A, B = "1700000000.1", "1700000000.2"
 R = f"{A}/1"
 
 
+ENDING = ("COMPLETEAGENT", "COMPLETECALLER", "BLINDTRANSFER", "ATTENDEDTRANSFER")
 LEAVING = ("CONNECT", "ABANDON", "EXITWITHKEY", "EXITWITHTIMEOUT", "EXITEMPTY")
 
 
@@ -87,6 +89,56 @@ def test_who_presses_a_key_in_the_line_keeps_the_place_until_another_queue_is_ch
     assert lines(*outside, ev.LegAnswered(115, A, f"{A}/t1"))[1:] == [f"115|{A}|general|NONE|EXITWITHTIMEOUT|1|1|14"]
 
 
+def talking(call_id: str = A) -> list[Event]:
+    return [*queued(call_id, 100), ev.CallOffered(111, call_id, R, "8001", ()), ev.AgentAnswered(114, call_id, R)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (ev.TransferAsked(150, A, R, "blind", "96533", "供水"), "BLINDTRANSFER|96533|outside|13|66|1"),
+        (ev.TransferAsked(150, A, R, "blind", queue="enterprise"), "BLINDTRANSFER|enterprise|queue|13|66|1"),
+        (ev.TransferAsked(150, A, R, "blind", agent_id="8002"), "BLINDTRANSFER|8002|agent|13|66|1"),
+        (ev.TransferAsked(150, A, R, "back_to_line"), "BLINDTRANSFER|general|queue|13|66|1"),
+    ],
+)
+def test_a_blind_transfer_ends_the_conversation(asked: Event, told: str) -> None:
+    assert lines(*talking(), asked, ev.AgentHungUp(180, A, R))[2:] == [f"180|{A}|general|Agent/8001|{told}"]
+
+
+def test_an_agent_who_leaves_the_citizen_with_a_department_has_transferred_them() -> None:
+    consulted = [
+        *talking(),
+        ev.TransferAsked(150, A, R, "consult", "96533", "供水"),
+        ev.AgentMoved(151, A, R),
+        ev.LegDialled(151, A, f"{A}/t1", "96533", "供水", room=True),
+    ]
+    answered = [*consulted, ev.LegAnswered(160, A, f"{A}/t1"), ev.RoomJoined(170, A)]
+    end = ev.AgentHungUp(180, A, R)
+    assert lines(*answered, end)[2:] == [f"180|{A}|general|Agent/8001|ATTENDEDTRANSFER|APP|ConfBridge|13|66|1"]
+    assert lines(*consulted, end)[2:] == [f"180|{A}|general|Agent/8001|COMPLETEAGENT|13|66|1"]
+    assert lines(*answered, ev.RoomLeft(180, A))[2:] == [f"180|{A}|general|Agent/8001|COMPLETEAGENT|13|66|1"]
+
+
+def test_who_asks_to_be_called_back_leaves_by_a_key_and_joins_again_when_they_answer() -> None:
+    pressed = [ev.StepStarted(110, A, f"{A}:1", "announcement"), ev.StepEnded(112, A, f"{A}:1", "1")]
+    task = ev.CallbackOpened(112, "t1", A, "13800138000", "general", "", "asked", 101)
+    assert lines(*queued(A, 100), *pressed, task, ev.CallEnded(116, A, "callback_asked"))[1:] == [
+        f"112|{A}|general|NONE|EXITWITHKEY|1|1|1|11"
+    ]
+    tried = [
+        ev.CallbackTried(200, B, "t1", "13800138000", "general", "", 101),
+        ev.CallOffered(200, B, f"{B}/1", "8001", ()),
+    ]
+    assert lines(*tried, ev.CitizenNotReached(240, B, "no_answer"), ev.CallEnded(240, B, "not_reached")) == []
+    reached = [ev.CallArrived(215, B, "PJSIP/x", "13800138000", ""), ev.AgentAnswered(220, B, f"{B}/1")]
+    assert lines(*tried, *reached, ev.AgentHungUp(250, B, f"{B}/1")) == [
+        f"215|{B}|general|NONE|ENTERQUEUE|||1",
+        f"220|{B}|general|Agent/8001|CONNECT|5|{B}/1|20",
+        f"250|{B}|general|Agent/8001|COMPLETEAGENT|5|30|1",
+    ]
+
+
 def test_a_shift() -> None:
     assert lines(
         ev.AgentSignedIn(100, "8001"),
@@ -139,17 +191,17 @@ def test_figures_read_from_the_queue_log_are_those_of_the_calls(seed: int) -> No
         names = [fields[4] for fields in told]
         assert (call.queued_at is not None) == ("ENTERQUEUE" in names)
         assert (call.outcome is Outcome.ANSWERED) == ("CONNECT" in names)
-        assert (call.outcome is Outcome.ABANDONED) == ("ABANDON" in names)
+        assert (call.outcome is Outcome.ABANDONED) == ("ABANDON" in names and "CONNECT" not in names)
         assert names.count("RINGNOANSWER") == sum(
             ring.reason in ("no_answer", "busy", "rejected", "unreachable") for ring in call.rings
         )
         entered = names.count("ENTERQUEUE")
         assert entered == sum(names.count(name) for name in LEAVING)
-        assert names.count("CONNECT") == names.count("COMPLETEAGENT") + names.count("COMPLETECALLER")
+        assert names.count("CONNECT") == sum(names.count(name) for name in ENDING)
         waits = [int(f[5 if f[4] == "CONNECT" else 7]) for f in told if f[4] in ("CONNECT", "ABANDON")]
         if waits and entered == 1:
             assert waits == [int(call.wait_s(world.now) or 0)]
-        talks = [int(fields[6]) for fields in told if fields[4].startswith("COMPLETE")]
+        talks = [int(fields[-2]) for fields in told if fields[4] in ENDING]
         assert abs(sum(talks) - call.talk_s(world.now)) <= len(talks)
     by_call.pop("NONE", None)
     assert not by_call

@@ -45,14 +45,14 @@ def shipped_tables() -> tuple[dict[str, Any], dict[str, Any]]:
 def shipped_plan(changes: Mapping[str, Any] | None = None) -> dialplan.Plan:
     """The plan in dialplans/, with every prompt two seconds long.
 
-    `changes` are laid over it, file by file: `{"city": {...}, "queues": {...}, "leader_days": {...}}`. Without
-    `limits` nobody is slowed but by a mark.
+    `changes` are laid over it, file by file: `{"city": {...}, "queues": {...}, "leader_days": {...}}`, and
+    `hotlines`. Without `limits` nobody is slowed but by a mark.
     """
     changes = changes or {}
     tables = shipped_tables()
     for table, name in zip(tables, ("city", "queues"), strict=True):
         _lay(table, changes.get(name, {}))
-    return plan_of(*tables, changes.get("leader_days"), changes.get("limits"))
+    return plan_of(*tables, changes.get("leader_days"), changes.get("limits"), changes.get("hotlines"))
 
 
 def plan_of(
@@ -60,21 +60,27 @@ def plan_of(
     queues: dict[str, Any],
     leader_days: dict[str, Any] | None = None,
     limits: dict[str, Any] | None = None,
+    hotlines: Mapping[str, Any] | None = None,
 ) -> dialplan.Plan:
-    """A plan with the shipped hotlines and departments, and with the shipped prompts, each two seconds long."""
+    """A plan with the shipped hotlines and departments, and with the shipped prompts, each two seconds long.
+
+    `hotlines` replaces some of them.
+    """
     names = tomllib.loads((REPO / "prompts/zh/prompts.toml").read_text("utf-8"))
-    hotlines, departments = (
+    merged, departments = (
         tomllib.loads((REPO / "dialplans" / f"{n}.toml").read_text("utf-8")) for n in ("hotlines", "departments")
     )
+    merged["hotline"] |= hotlines or {}
     durations = dict.fromkeys(_texts(names), 2.0)
     return dialplan.parse(
-        city, queues, durations, leader_days=leader_days, hotlines=hotlines, departments=departments, limits=limits
+        city, queues, durations, leader_days=leader_days, hotlines=merged, departments=departments, limits=limits
     )
 
 
 def keyed_plan() -> dialplan.Plan:
     """The shipped plan, with keys in the general line for everything that a key can do there."""
     city, queues = shipped_tables()
+    city["menu"]["main"]["key"]["0"] = {"transfer": "110", "emergency": True, "say": ["transfer_110"]}
     city["menu"]["line"] = {
         "prompt": ["menu_main"],
         "key": {"1": {"menu": "main"}, "2": {"queue": "enterprise", "mark": "enterprise"}},
@@ -88,6 +94,7 @@ def keyed_plan() -> dialplan.Plan:
             "2": {"queue": "enterprise", "mark": "enterprise"},
             "5": {"menu": "line"},
             "7": {"stay": True},
+            "8": {"transfer": "96533"},
             "*": {"queue": "general", "emergency": True},
         },
     }
