@@ -36,7 +36,7 @@ from ivr.core.books import Books
 from ivr.core.demand import Handling
 from ivr.core.errors import HotlineError
 from ivr.core.explain import explain, rank, recognised
-from ivr.core.plan_check import places, untranslated
+from ivr.core.plan_check import outward, untranslated
 from ivr.core.registers import DEPUTY, ELDERLY
 from ivr.core.trial import Heard, Queued, Trial
 
@@ -100,11 +100,8 @@ def check(
     settings, root = _load(file)
     plan = plans.load(root, settings.city.language)
     problems = list(staffing.gaps(plan.queues, {agent.id: agent.skills for agent in settings.agent}))
-    problems += [
-        f"{place.file}: {place.where}: a transfer needs outside.trunk in config.toml."
-        for place in places(plan.city, plan.queues, plan.hotlines, plan.leader_days)
-        if place.target.transfer and not settings.outside.trunk
-    ]
+    if not settings.outside.trunk:
+        problems += outward(plan)
     problems += asyncio.run(archive.audit(settings, deep=deep, now=time.time()))
     for code, lacking in untranslated(plan):
         out.print(f"prompts/{code}: callers hear these in {settings.city.language}: {', '.join(lacking)}.")

@@ -245,7 +245,7 @@ def ask(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
     if task is not None:
         yield ev.CallbackDropped(at, task.task_id, call.call_id, "asked_anew")
     place_at = call.place_at if call.place_at is not None else at
-    yield _opened(call, at, ASKED, place_at + call.slow_s)
+    yield replace(_opened(call, at, ASKED, place_at + call.slow_s), why=floor.line.why_waiting(call.call_id, at))
     prompt = floor.plan_of(call.call_id).city.callback.confirm
     yield from steps.say(floor.calls[call.call_id], at, "farewell", (prompt,))
 

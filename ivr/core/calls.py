@@ -190,6 +190,8 @@ class Call:
     """The lines whose rule for overload it has met."""
     moved_at: float | None = None
     """When a supervisor moved it up in the line."""
+    untaken_why: tuple[str, ...] = ()
+    """Why nobody had taken the call when its caller asked to be called back."""
     former_agent: str = ""
     """Who talked with this number last."""
     announced_at: float | None = None
@@ -299,7 +301,7 @@ def evolve(call: Call, event: Event) -> Call:
         case ev.CitizenNotReached() if call.stage is Stage.DIALLING:
             return replace(call, dial_reason=event.reason)
         case ev.CallbackOpened() if event.reason == "asked":
-            return replace(call, stage=Stage.FAREWELL)
+            return replace(call, stage=Stage.FAREWELL, untaken_why=event.why)
         case ev.StepStarted():
             return _step_started(call, event)
         case ev.StepEnded() if event.step == call.step:

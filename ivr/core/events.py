@@ -470,7 +470,7 @@ class CallEnded:
     call_id: str
     outcome: str
     why: tuple[str, ...] = ()
-    """Of a caller who gave up in the line: why nobody had taken the call."""
+    """Of a caller who left the line, a menu or a ringing telephone: why nobody had taken the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -509,6 +509,8 @@ class CallbackOpened:
     """When the caller joined the line (`asked`), or was missed."""
     priority: int | None = None
     emergency: bool = False
+    why: tuple[str, ...] = ()
+    """Of a caller who asked for it: why nobody had taken the call so far."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,15 @@ def mistakes(
         yield f"city.toml: pin.{register}: there is no [known.{register}] that the right PIN leads to."
 
 
+def outward(plan: Plan) -> Iterator[str]:
+    """A sentence for each place that needs a way to the outside. A key for callbacks is no key without one."""
+    for place in places(plan.city, plan.queues, plan.hotlines, plan.leader_days):
+        if place.target.transfer:
+            yield f"{place.file}: {place.where}: a transfer needs outside.trunk in config.toml."
+        elif place.target.callback and place.where.endswith(".overload"):
+            yield f"{place.file}: {place.where}: a callback needs outside.trunk in config.toml."
+
+
 def untranslated(plan: Plan) -> Iterator[tuple[str, list[str]]]:
     """Languages, and the prompts in use that they lack: callers hear the usual ones."""
     tables = (plan.city, plan.queues, plan.hotlines, plan.departments, plan.pacing, plan.leader_days)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ivr.core import actions as do
-from ivr.core import callbacks, leases, steps
+from ivr.core import callbacks, leases, steps, why
 from ivr.core import events as ev
 from ivr.core.actions import Action
 from ivr.core.agents import Agent
@@ -75,8 +75,8 @@ def caller_hung_up(floor: Floor, call: Call, event: ev.CallerHungUp) -> Iterator
     if call.stage is Stage.DIALLING:
         yield ev.CitizenNotReached(event.at, call.call_id, _CAUSES.get(event.cause, "unreachable"))
         return
-    why = floor.line.why_waiting(call.call_id, event.at) if call.stage is Stage.WAITING else ()
-    yield ev.CallEnded(event.at, call.call_id, outcome_of(call), why)
+    untaken = floor.line.why_waiting(call.call_id, event.at) or why.untaken(call, event.at)
+    yield ev.CallEnded(event.at, call.call_id, outcome_of(call), untaken)
 
 
 _CAUSES = {17: "busy", 18: "no_answer", 19: "no_answer", 21: "rejected"}

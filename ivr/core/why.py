@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from ivr.core.calls import Call, Stage
 from ivr.core.queues import Queue
 from ivr.core.skills import Group
 from ivr.core.standing import Waiter, priority_of
@@ -91,6 +92,25 @@ def waiting(
     kept = ("kept for the agent who knows them",) if held else ()
     steps = (f"{group}: {free} free, {on_duty} signed in" for group, free, on_duty in groups)
     return (_stands(place, waiter, queue, now - waiter.queued_at), *kept, *steps)
+
+
+def untaken(call: Call, now: float) -> tuple[str, ...]:
+    """Why nobody had taken a caller who ends elsewhere than in the line; () when somebody had, or it is unknown."""
+    waited = (f"waited {call.wait_s(now) or 0.0:.0f} s",) if call.queued_at is not None else ()
+    match call.stage:
+        case Stage.RINGING if call.ring:
+            return (f"{call.ring.agent_id} rang for {_since(call.ring.offered_at, now)}", *waited)
+        case Stage.OUTSIDE if call.leg and call.leg.answered_at is None:
+            return (f"{call.leg.name} rang for {_since(call.leg.dialled_at, now)}", *waited)
+        case Stage.MENU:
+            return (f"in menus for {_since(call.menu_at or call.arrived_at, now)}", *waited)
+        case Stage.FAREWELL:
+            return call.untaken_why
+    return ()
+
+
+def _since(then: float, now: float) -> str:
+    return f"{max(0.0, now - then):.0f} s"
 
 
 def _stands(place: int, waiter: Waiter, queue: Queue, waited_s: float) -> str:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivr.core import callbacks, dialplan, draw
+from ivr.core import callbacks, dialplan, draw, plan_check
 from ivr.core import events as ev
 from ivr.core.actions import Action
 from ivr.core.calls import Call, Outcome, Stage
@@ -250,6 +250,14 @@ def test_a_callback_cannot_be_asked_for_with_a_key_that_leads_elsewhere() -> Non
     }
     with pytest.raises(DialplanError, match=r"key 1, and queue\.general\.key\.1 leads elsewhere"):
         plan_of(city, queues)
+
+
+def test_a_callback_that_could_never_be_kept_is_told_by_the_check() -> None:
+    plan = _plan(general={"when_waiting": 9, "callback": True, "say": ["callback_offer"]})
+    assert list(plan_check.outward(plan)) == [
+        "queues.toml: queue.general.overload: a callback needs outside.trunk in config.toml."
+    ]
+    assert not list(plan_check.outward(_plan()))
 
 
 def test_it_is_explained_and_drawn() -> None:

@@ -53,6 +53,8 @@ const READINGS: readonly (readonly [RegExp, string])[] = [
   [/^more than (\d+) calls in (\d+) s from this trunk$/, "该中继 $2 秒内来电超过 $1 次"],
   [/^more than (\d+) calls at once from this trunk$/, "该中继同时来电超过 $1 个"],
   [/^slowed by (\d+) s$/, "放慢 $1 秒"],
+  [/^(.+) rang for (\d+) s$/, "$1 已振铃 $2 秒"],
+  [/^in menus for (\d+) s$/, "在菜单中 $1 秒"],
   [/^longest idle$/, "空闲时间最长"],
   [/^transferred by (\d+)$/, "坐席 $1 转来"],
   [/^transfer$/, "转接"],
