@@ -141,6 +141,7 @@ class Hotline:
                 calls_outside=bool(config.outside.trunk),
                 phone_url=config.phone_url,
                 loopback=config.web.loopback,
+                port=config.web.port,
                 recordings=config.recordings,
                 console=root / "agent_console/dist",
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 def national(number: str) -> str:
     """The number as it is dialled inside China, for comparing two of them: digits only, without +86 or 0086.
@@ -10,9 +12,9 @@ def national(number: str) -> str:
     """
     digits = "".join(c for c in number if c in "0123456789")
     if number.lstrip().startswith("+86"):
-        digits = digits[2:]
+        digits = _fixed(digits[2:])
     elif digits.startswith("0086"):
-        digits = digits[4:]
+        digits = _fixed(digits[4:])
     elif len(digits) == 13 and digits.startswith("861"):
         digits = digits[2:]
     if len(digits) == 12 and digits.startswith("01") and digits[1:3] in _MOBILE:
@@ -20,5 +22,11 @@ def national(number: str) -> str:
     return digits
 
 
+def _fixed(digits: str) -> str:
+    """With the 0 of the area code, which the international form of a fixed number lacks."""
+    return f"0{digits}" if _AREA.fullmatch(digits) else digits
+
+
+_AREA = re.compile(r"(?!400|800)(10[0-9]{8}|2[0-9]{9}|[3-9][0-9]{9,10})")
 _MOBILE = {"13", "14", "15", "16", "17", "18", "19"}
 """First digits of mobile numbers, which long-distance callers precede with 0."""

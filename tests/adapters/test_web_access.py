@@ -6,13 +6,15 @@ import re
 
 import pytest
 
-from ivr.adapters.web.access import COOKIE, SESSION_S
+from ivr.adapters.web.access import SESSION_S
 from ivr.adapters.web.routes import ROUTES, Route
 from ivr.adapters.web.schemas import Problem
 from ivr.core.agents import Status
 from tests.adapters.web_world import PASSWORD, Build, Client, World, build, world
 
 __all__ = ["build", "world"]
+
+COOKIE = "ivr_session_8080"
 
 BODIES = {
     "/api/session": {"user": "8001", "password": PASSWORD},

@@ -95,6 +95,7 @@ class World:
                 calls_outside=True,
                 phone_url="ws://127.0.0.1:8088/ws",
                 loopback=self.loopback,
+                port=8080,
                 recordings=self.folder / "recordings",
                 console=self.folder / "dist",
                 clock=self.clock,

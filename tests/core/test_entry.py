@@ -17,6 +17,7 @@ from ivr.core import events as ev
 from ivr.core.errors import DialplanError
 from ivr.core.explain import explain
 from ivr.core.floor import Floor, Rules
+from ivr.core.numbers import national
 from ivr.core.registers import ELDERLY, Entry, Registers
 from ivr.core.trial import Queued, Trial
 from tests.core.world import REGISTERS, REPO, SEAL, shipped_plan
@@ -124,6 +125,22 @@ def test_any_calling_and_any_dialled_number_leads_to_a_queue_or_a_menu(ani: str,
     trial = Trial(PLAN, ani, dnis, at, REGISTERS)
     ends = [event for _ in range(4) for event in trial.step() if isinstance(event, Queued)]
     assert ends and ends[0].queue in PLAN.queues.queue
+
+
+@pytest.mark.parametrize(
+    ("written", "dialled"),
+    [
+        ("+8673122880002", "073122880002"),
+        ("+86 10 12345678", "01012345678"),
+        ("008673122880002", "073122880002"),
+        ("+86 0731 22880002", "073122880002"),
+        ("+8613907330001", "13907330001"),
+        ("+864001234567", "4001234567"),
+        ("+8612345", "12345"),
+    ],
+)
+def test_the_international_form_of_a_number_is_the_same_number(written: str, dialled: str) -> None:
+    assert national(written) == dialled
 
 
 # --- merged hotlines --------------------------------------------------------------------------------------------------

@@ -19,7 +19,8 @@ from ivr.adapters.web.problems import Refused
 from ivr.adapters.web.schemas import Role
 from ivr.adapters.web.throttle import Throttle
 
-COOKIE = "ivr_session"
+COOKIE = "ivr_session_{port}"
+"""Browsers keep one jar for all ports of a host: two systems there must not take each other's cookie."""
 SESSION_S = 12 * 3600
 """A session ends this long after signing in: a shift and its overtime."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -82,8 +83,9 @@ def refuse_other_sites(request: web.Request) -> None:
 class Access:
     """Signs in and out, and tells who a request comes from."""
 
-    def __init__(self, store: Archive, *, loopback: bool, clock: Callable[[], float] = time.time) -> None:
-        """`loopback` says that the server listens on this machine only."""
+    def __init__(self, store: Archive, *, loopback: bool, port: int, clock: Callable[[], float] = time.time) -> None:
+        """`loopback` says that the server listens on this machine only, `port` where."""
+        self._cookie = COOKIE.format(port=port)
         self._store = store
         self._loopback = loopback
         self._clock = clock
@@ -129,7 +131,7 @@ class Access:
             if who is None:
                 raise Refused("bad_token", headers={"WWW-Authenticate": "Bearer"})
             return who
-        cookie = request.cookies.get(COOKIE)
+        cookie = request.cookies.get(self._cookie)
         who = await self._by_session(secret_hash(cookie)) if cookie else None
         if who and who.demonstration and not self._demonstration_allowed(request):
             return None
@@ -144,7 +146,7 @@ class Access:
         secure = not self._loopback or _by_https(request)
         if cookie:
             response.set_cookie(
-                COOKIE,
+                self._cookie,
                 cookie,
                 max_age=SESSION_S,
                 path="/",
@@ -153,7 +155,7 @@ class Access:
                 secure=secure,
             )
         else:
-            response.del_cookie(COOKIE, path="/", httponly=True, samesite="Strict", secure=secure)
+            response.del_cookie(self._cookie, path="/", httponly=True, samesite="Strict", secure=secure)
 
     async def _by_session(self, token_hash: str) -> Identity | None:
         user = await self._store.session(token_hash, self._clock())

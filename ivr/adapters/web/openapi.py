@@ -50,7 +50,12 @@ def openapi() -> dict[str, Any]:
         "components": {
             "schemas": definitions["$defs"],
             "securitySchemes": {
-                "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": COOKIE.format(port=8080),
+                    "description": "The name ends with the port that the server listens on.",
+                },
                 "token": {"type": "http", "scheme": "bearer"},
             },
         },

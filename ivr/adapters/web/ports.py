@@ -267,6 +267,8 @@ class Deps:
     """WebSocket of Asterisk, which pages may connect to."""
     loopback: bool
     """True when the server listens on this machine only."""
+    port: int
+    """Where it listens."""
     recordings: Path
     """Folder of the recordings: nothing outside it is ever sent."""
     console: Path

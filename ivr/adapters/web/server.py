@@ -32,7 +32,7 @@ _Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def create_app(deps: Deps) -> web.Application:
     """The application, with its `Parts` under `PARTS`."""
-    access = Access(deps.store, loopback=deps.loopback, clock=deps.clock)
+    access = Access(deps.store, loopback=deps.loopback, port=deps.port, clock=deps.clock)
     feed = LiveFeed(deps.live, access.still, deps.clock)
     app = web.Application(middlewares=[_answer_problems], client_max_size=MOST_BODY_BYTES)
     app[PARTS] = Parts(deps, access, feed, Metrics(deps.live, deps.checks, deps.clock()))
