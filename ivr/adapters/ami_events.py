@@ -42,6 +42,8 @@ class CommandEnded:
     result: str
     detail: str
     """What the result says in parentheses."""
+    answer: str = ""
+    """READSTATUS and key of the channel's last question, with "/" between them."""
 
     @property
     def failed(self) -> bool:
@@ -243,7 +245,9 @@ def _command_ended(message: Headers, at: float) -> CommandEnded | None:
     # A GOSUB says "100 result=0 Trying..." before its end; only the last line counts.
     lines = _RESULT.findall(text)
     code, value, detail = lines[-1] if lines else ("0", "", "")
-    return CommandEnded(at, message.get("Linkedid", ""), command_id, int(code), value, detail)
+    shown = dict(line.partition("=")[::2] for line in message.get("ChanVariable", "").split("\n"))
+    answer = f"{shown['READSTATUS']}/{shown.get('IVR_KEY', '')}" if "READSTATUS" in shown else ""
+    return CommandEnded(at, message.get("Linkedid", ""), command_id, int(code), value, detail, answer)
 
 
 def _left_agi(message: Headers, at: float) -> LeftAgi | None:

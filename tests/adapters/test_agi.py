@@ -107,9 +107,12 @@ class Stage:
         await self.emitted(CallArrived)
         self.events.clear()
 
-    def end(self, result: str, command: int = -1) -> None:
+    def end(self, result: str, command: int = -1, answer: str = "/") -> None:
         """Asterisk tells the end of an AGI command; the last one sent unless told otherwise."""
-        self.say("AsyncAGIExec", CommandId=self.agi()[command]["CommandID"], Result=quote(result + "\n"))
+        number = self.agi()[command]["CommandID"]
+        status, _, key = answer.partition("/")
+        shown = f"READSTATUS={status}\r\nChanVariable: IVR_KEY={key}"
+        self.say("AsyncAGIExec", CommandId=number, Result=quote(result + "\n"), ChanVariable=shown)
 
     def agi(self) -> list[Fields]:
         return [action for action in self.sent if action["Action"] == "AGI"]
@@ -144,12 +147,10 @@ async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 )
 async def test_ask(stage: Stage, answer: str, key: str) -> None:
     await stage.channels.perform(Ask(CALL, STEP, ("welcome", "menu"), 6))
-    read, result = stage.agi()
+    (read,) = stage.agi()
     assert read["Command"] == 'EXEC Read "IVR_KEY,hotline/welcome&hotline/menu,1,t(),1,6.000"'
-    assert result["Command"] == 'GET FULL VARIABLE "${READSTATUS}/${IVR_KEY}"'
-    assert read["Channel"] == result["Channel"] == LINE
-    stage.end("200 result=0", command=0)
-    stage.end(f"200 result=1 ({answer})")
+    assert read["Channel"] == LINE
+    stage.end("200 result=0", answer=answer)
     await stage.emitted(StepEnded)
     assert stage.events == [StepEnded(AT, CALL, STEP, key)]
     assert stage.channels.pending == 0
@@ -162,8 +163,8 @@ async def test_ask(stage: Stage, answer: str, key: str) -> None:
 async def test_a_pin_stays_here_and_only_whose_it_is_is_told(stage: Stage, answer: str, typed: int, entry: str) -> None:
     await stage.channels.perform(AskPin(CALL, STEP, ("deputy_pin",), 5, "deputy"))
     read, result = stage.agi()
-    assert read["Command"] == 'EXEC Read "IVR_KEY,hotline/deputy_pin,8,,1,5.000"'
-    assert result["Command"] == 'GET FULL VARIABLE "${READSTATUS}/${IVR_KEY}"'
+    assert read["Command"] == 'EXEC Read "IVR_PIN,hotline/deputy_pin,8,,1,5.000"'
+    assert result["Command"] == 'GET FULL VARIABLE "${READSTATUS}/${IVR_PIN}"'
     for digit in answer.partition("/")[2]:
         stage.say("DTMFEnd", Digit=digit, Direction="Received")
     stage.end("200 result=0", command=0)
@@ -172,8 +173,7 @@ async def test_a_pin_stays_here_and_only_whose_it_is_is_told(stage: Stage, answe
     assert stage.events == [StepEnded(AT, CALL, STEP, typed=typed, entry=entry)]
     stage.events.clear()
     await stage.channels.perform(Ask(CALL, STEP, ("rating",), 6))
-    stage.end("200 result=0", command=2)
-    stage.end("200 result=1 (TIMEOUT/)", command=3)
+    stage.end("200 result=0", answer="TIMEOUT/")
     await stage.emitted(StepEnded)
     assert stage.events == [StepEnded(AT, CALL, STEP)], "a digit of the PIN answers no other question"
 
@@ -203,8 +203,7 @@ async def test_a_key_that_the_question_missed_answers_it(stage: Stage) -> None:
     await stage.channels.perform(Ask(CALL, STEP, ("welcome", "menu"), 6))
     stage.say("DTMFEnd", Digit="2", Direction="Sent")
     stage.say("DTMFEnd", Digit="3", Direction="Received")
-    stage.end("200 result=0", command=0)
-    stage.end("200 result=1 (TIMEOUT/)")
+    stage.end("200 result=0", answer="TIMEOUT/")
     await stage.emitted(StepEnded)
     assert stage.events == [StepEnded(AT, CALL, STEP, "3")]
 
@@ -221,8 +220,7 @@ async def test_a_key_pressed_while_people_talk_rates_nothing(stage: Stage) -> No
     stage.say("DTMFEnd", Digit="5", Direction="Received")
     await stage.told()
     await stage.channels.perform(Ask(CALL, STEP, ("rating",), 6))
-    stage.end("200 result=0", command=-2)
-    stage.end("200 result=1 (TIMEOUT/)")
+    stage.end("200 result=0", answer="TIMEOUT/")
     await stage.emitted(StepEnded)
     assert StepEnded(AT, CALL, STEP) in stage.events
 
@@ -238,10 +236,13 @@ async def test_say_and_music(stage: Stage) -> None:
     assert len(stage.events) == 1
 
 
-@pytest.mark.parametrize("result", ["200 result=-1", "510 Invalid or unknown command", "200 result=1 (ERROR/)", "?"])
-async def test_a_step_that_cannot_be_played_has_failed(stage: Stage, result: str) -> None:
+@pytest.mark.parametrize(
+    ("result", "answer"),
+    [("200 result=-1", "OK/2"), ("510 Invalid or unknown command", "/"), ("200 result=0", "ERROR/2"), ("?", "OK/2")],
+)
+async def test_a_step_that_cannot_be_played_has_failed(stage: Stage, result: str, answer: str) -> None:
     await stage.channels.perform(Ask(CALL, STEP, ("menu",), 6))
-    stage.end(result)
+    stage.end(result, answer=answer)
     assert await stage.emitted(StepEnded) == StepEnded(AT, CALL, STEP, failed=True)
 
 

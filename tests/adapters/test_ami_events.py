@@ -79,6 +79,10 @@ TABLE: dict[str, tuple[Mapping[str, str], object]] = {
     "AGI on another channel of the call": ({**AGENT, "Event": "AsyncAGIStart"}, None),
     "the end of AGI": ({**CITIZEN, "Event": "AsyncAGIEnd"}, LeftAgi(AT, CALL)),
     "the end of a playback": (agi_end("200 result=0"), CommandEnded(AT, CALL, "ab-1", 200, "0", "")),
+    "the end of a question": (
+        agi_end("200 result=0") | {"ChanVariable": "READSTATUS=OK\nIVR_KEY=*"},
+        CommandEnded(AT, CALL, "ab-1", 200, "0", "", "OK/*"),
+    ),
     "a variable": (agi_end("200 result=1 (OK/2)"), CommandEnded(AT, CALL, "ab-1", 200, "1", "OK/2")),
     "a subroutine": (
         agi_end("100 result=0 Trying...\n200 result=0 Gosub complete"),

@@ -211,11 +211,11 @@ class Channels:
                     call.pressed = ""
                     line = commands.ask(map(self._prompt_path, action.prompts), action.wait_s)
                     takes_s = self._length_s(action.prompts) + action.wait_s
-                    await self._command(call, action, takes_s, line, commands.ANSWER)
+                    await self._command(call, action, takes_s, line)
                 case AskPin():
                     line = commands.ask_pin(map(self._prompt_path, action.prompts), action.wait_s)
                     takes_s = self._length_s(action.prompts) + action.wait_s * PIN_DIGITS
-                    await self._command(call, action, takes_s, line, commands.ANSWER)
+                    await self._command(call, action, takes_s, line, commands.PIN_TYPED)
                 case Say():
                     line = commands.play(map(self._prompt_path, action.prompts))
                     await self._command(call, action, self._length_s(action.prompts), line)
@@ -457,7 +457,7 @@ class Channels:
             self._failed(call, action)  # tells nothing when the dialplan has told the end, as it should
         elif isinstance(action, Say):
             self._tell(StepEnded(end.at, end.call_id, action.step))
-        elif (key := commands.key(end.detail)) is None:
+        elif (key := commands.key(end.detail if isinstance(action, AskPin) else end.answer)) is None:
             self._failed(call, action)
         elif isinstance(action, AskPin):
             whose = self._whose_pin(action.register, key)

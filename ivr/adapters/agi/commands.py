@@ -21,24 +21,25 @@ def play(paths: Iterable[str]) -> str:
 
 
 def ask(paths: Iterable[str], wait_s: float) -> str:
-    """Play sound files one after another and take one key at any time, up to `wait_s` after the last; then `ANSWER`.
+    """Play sound files one after another and take one key at any time, up to `wait_s` after the last.
 
-    `GET DATA` would do it in one command, but plays a single file only. `t()`: no key ends the input, so "#" is a key.
+    The answer comes with the command's end, as `channelvars` (manager.conf) shows IVR_KEY with every event.
+    `GET DATA` plays a single file only. `t()`: no key ends the input, so "#" is a key.
     """
     return f'EXEC Read "IVR_KEY,{_list(paths)},1,t(),1,{max(wait_s, 0.1):.3f}"'
 
 
 def ask_pin(paths: Iterable[str], wait_s: float) -> str:
-    """Play sound files one after another and take digits up to "#", at any time; then `ANSWER`."""
-    return f'EXEC Read "IVR_KEY,{_list(paths)},{PIN_DIGITS},,1,{wait_s:.3f}"'
+    """Play sound files one after another and take digits up to "#", at any time; then `PIN_TYPED`."""
+    return f'EXEC Read "IVR_PIN,{_list(paths)},{PIN_DIGITS},,1,{wait_s:.3f}"'
 
 
-ANSWER = 'GET FULL VARIABLE "${READSTATUS}/${IVR_KEY}"'
-"""Queued behind `ask`, it costs no time: AsyncAGI runs what is queued without waiting for a frame in between."""
+PIN_TYPED = 'GET FULL VARIABLE "${READSTATUS}/${IVR_PIN}"'
+"""Queued behind `ask_pin`: a PIN is shown in no event that others can read."""
 
 
 def key(answer: str) -> str | None:
-    """The key from the result of `ANSWER`: "" for silence, None when the prompts could not be played."""
+    """The key from READSTATUS, "/" and what was typed: "" for silence, None when the prompts could not be played."""
     status, _, pressed = answer.partition("/")
     return {"OK": pressed, "TIMEOUT": pressed}.get(status)
 
