@@ -15,7 +15,7 @@ the night's missed calls do not flood the morning; then it is their turn.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from enum import StrEnum
@@ -202,17 +202,18 @@ def seat_all(floor: Floor, now: float) -> None:
         if not task.open and is_over(task.history[-1].at, floor.rules.remember_s, now):
             del floor.callbacks[task.task_id]
         else:
-            _seat(floor, task, now, numbers)
+            _seat(floor, task, now, lambda: numbers)
 
 
 def seat(floor: Floor, task: Callback, now: float) -> None:
     """Into the line, or out of it."""
-    _seat(floor, task, now, _on_the_line(floor) if task.state is State.OPEN else frozenset())
+    _seat(floor, task, now, lambda: _on_the_line(floor))
 
 
-def _seat(floor: Floor, task: Callback, now: float, numbers: frozenset[str]) -> None:
+def _seat(floor: Floor, task: Callback, now: float, numbers: Callable[[], frozenset[str]]) -> None:
+    """`numbers` is asked only for a task that is due: it looks through all calls."""
     due = due_at(task, floor.rules.callback, floor.plan.city.timezone)
-    if due is None or now < due or national(task.number) in numbers:
+    if due is None or now < due or national(task.number) in numbers():
         floor.line.leave(task.task_id)
     else:
         queue, place_at = _queue(floor, task, now), place(task, due, floor.rules.callback)
