@@ -335,10 +335,11 @@ def offered(floor: Floor, call: Call) -> Iterator[Action]:
     yield do.DialCitizen(call.call_id, call.task_id, call.ani, floor.rules.callback.ring_s)
 
 
-def overdue(floor: Floor, call: Call, now: float) -> Iterator[Event]:
-    """A citizen of whom nothing was heard since they were dialled, not even that they do not answer."""
+def overdue(floor: Floor, call: Call, now: float) -> Iterator[Event | Action]:
+    """A citizen of whom nothing was heard since they were dialled, not even that they do not answer: stop that."""
     if call.stage is Stage.DIALLING and is_over(call.arrived_at, floor.rules.callback.ring_s + _SILENCE_S, now):
         yield ev.CitizenNotReached(now, call.call_id, "unreachable")
+        yield do.HangUp(call.call_id)
 
 
 def answered(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:

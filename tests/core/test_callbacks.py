@@ -305,6 +305,7 @@ def test_a_dial_of_which_nothing_is_heard_again_frees_the_agent() -> None:
     hotline.ready()
     hotline.wait(71)
     assert hotline.task.tries == 1 and hotline.floor.agents["8002"].status is Status.READY
+    assert not hotline.dialled(), "the telephone rings on, and would ring twice at the next try"
 
 
 # --- when -----------------------------------------------------------------------------------------------------------
