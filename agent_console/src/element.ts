@@ -1,7 +1,7 @@
 /** The Element Plus components that the pages use; nothing else of it gets into the build. */
 import {
   ElAlert, ElButton, ElConfigProvider, ElEmpty, ElForm, ElFormItem, ElIcon,
-  ElInput, ElOption, ElPopover, ElSelect, ElSlider, ElTable, ElTableColumn, ElTag, ElTimeline, ElTimelineItem,
+  ElInput, ElOption, ElOptionGroup, ElPopover, ElSelect, ElSlider, ElTable, ElTableColumn, ElTag, ElTimeline, ElTimelineItem,
   vLoading,
 } from "element-plus";
 import type { App } from "vue";
@@ -18,6 +18,7 @@ import "element-plus/es/components/loading/style/css";
 import "element-plus/es/components/message/style/css";
 import "element-plus/es/components/message-box/style/css";
 import "element-plus/es/components/option/style/css";
+import "element-plus/es/components/option-group/style/css";
 import "element-plus/es/components/popover/style/css";
 import "element-plus/es/components/select/style/css";
 import "element-plus/es/components/slider/style/css";
@@ -29,7 +30,7 @@ import "element-plus/es/components/timeline-item/style/css";
 
 const COMPONENTS = {
   ElAlert, ElButton, ElConfigProvider, ElEmpty, ElForm, ElFormItem, ElIcon,
-  ElInput, ElOption, ElPopover, ElSelect, ElSlider, ElTable, ElTableColumn, ElTag, ElTimeline, ElTimelineItem,
+  ElInput, ElOption, ElOptionGroup, ElPopover, ElSelect, ElSlider, ElTable, ElTableColumn, ElTag, ElTimeline, ElTimelineItem,
 };
 
 export function installElement(app: App): void {

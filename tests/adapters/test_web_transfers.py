@@ -39,6 +39,13 @@ async def test_emergencies_come_first(talk: tuple[World, str, Client]) -> None:
     ]  # fmt: skip
 
 
+async def test_colleagues_who_are_ready_can_take_over(talk: tuple[World, str, Client]) -> None:
+    world, _, agent = talk
+    await world.agent_ready("8002")
+    told = await (await agent.get("/api/desk/departments")).json()
+    assert [colleague["agent_id"] for colleague in told["agents"]] == ["8002"], "not who talks, nor who is away"
+
+
 async def test_consult_answered_complete(talk: tuple[World, str, Client]) -> None:
     world, call_id, agent = talk
     ring = world.floor.calls[call_id].ring

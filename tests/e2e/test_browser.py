@@ -13,7 +13,7 @@ from playwright.async_api import Page
 from ivr.adapters.speech import Recogniser
 from tests import speech
 from tests.e2e import browser
-from tests.e2e.baresip import Department
+from tests.e2e.baresip import Department, Softphone
 from tests.e2e.browser import chromium, sign_in
 from tests.e2e.sipp import Caller
 from tests.e2e.system import REPO, Hotline, hotline, korean_model
@@ -163,3 +163,31 @@ async def test_the_agent_takes_the_police_into_the_talk(tmp_path: Path) -> None:
             await citizen.hang_up()
         call = await supervisor.call_that(lambda c: c["outcome"] and len(c["recordings"]) == 2)
         assert call["outcome"] == "answered" and call["legs"][0]["number"] == "110"
+
+
+async def test_the_agent_hands_the_citizen_to_a_colleague(tmp_path: Path) -> None:
+    async with (
+        hotline(tmp_path) as up,
+        chromium(microphone(tmp_path, "agent", prompt("busy_times"))) as page,
+        up.signed_in("banzhang") as supervisor,
+        up.signed_in("8002") as colleague,
+        Softphone(up.sip_port, tmp_path, "8002-sip", up.phone_password("8002")) as phone,
+    ):
+        await to_the_desk(page, up)
+        async with Caller(up.sip_port, tmp_path, ani="13800138000") as citizen:
+            await citizen.answered()
+            citizen.press("2")
+            await page.click("[data-test=answer]")
+            await colleague.order("sign_in")
+            await colleague.order("ready")
+            await page.click("[data-test=transfer-onward]")
+            await page.get_by_role("option", name="8002").hover()
+            await photograph(page, "desk-hand-over")
+            await page.get_by_role("option", name="8002").click()
+            await page.click("[data-test=transfer-hand_over]")
+            await phone.rings()
+            await phone.answer()
+            call = await supervisor.call_that(lambda c: c["stage"] == "talking" and c["agent_id"] == "8002")
+            assert [ring["agent_id"] for ring in call["rings"]] == ["8001", "8002"]
+            await citizen.hang_up()
+        await supervisor.call_that(lambda c: c["outcome"] == "answered")

@@ -760,6 +760,16 @@ export interface components {
             readonly sentence: string;
         };
         /**
+         * Colleague
+         * @description An agent who can take a citizen over now.
+         */
+        readonly Colleague: {
+            /** Agent Id */
+            readonly agent_id: string;
+            /** Name */
+            readonly name: string;
+        };
+        /**
          * Department
          * @description One key on the agents' desks.
          */
@@ -777,6 +787,8 @@ export interface components {
         readonly Departments: {
             /** Departments */
             readonly departments: readonly components["schemas"]["Department"][];
+            /** Agents */
+            readonly agents: readonly components["schemas"]["Colleague"][];
         };
         /** Health */
         readonly Health: {
@@ -1149,6 +1161,7 @@ export type CallbackList = components['schemas']['CallbackList'];
 export type CallbackView = components['schemas']['CallbackView'];
 export type Change = components['schemas']['Change'];
 export type CheckView = components['schemas']['CheckView'];
+export type Colleague = components['schemas']['Colleague'];
 export type Department = components['schemas']['Department'];
 export type Departments = components['schemas']['Departments'];
 export type Health = components['schemas']['Health'];

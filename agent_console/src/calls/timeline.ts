@@ -36,6 +36,7 @@ function variant(kind: string, fields: Fields): string {
   if (kind === "RatingGiven") return fields.rating ? "RatingGiven" : "RatingGivenNone";
   if (kind === "CallerRecognised") return fields.by === "pin" ? "CallerRecognisedPin" : "CallerRecognised";
   if (kind === "CallEnded" && Array.isArray(fields.why) && fields.why.length) return "CallEndedWhy";
+  if (kind === "CallArrived" && String(fields.dnis).startsWith("cb-")) return "CallArrivedBack";
   if (kind === "CallArrived") return fields.ani ? "CallArrived" : "CallArrivedWithheld";
   if (kind === "CallbackDropped" && fields.reason === "asked_anew") return "CallbackDroppedAnew";
   return kind;

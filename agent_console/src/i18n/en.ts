@@ -260,6 +260,10 @@ const en: Messages = {
     back_to_line: "Back to the line",
     number: "Other number",
     dial: "Call",
+    onward: "Queue or agent",
+    waiting: "{name} ({count} waiting)",
+    agents: "Ready agents",
+    give: "Hand over",
     calling: "Calling {name}…",
     answered: "{name} answered",
   },
@@ -329,6 +333,7 @@ const en: Messages = {
   },
   timeline: {
     CallArrived: "{ani} dialled {dnis}; the exchange answered",
+    CallArrivedBack: "The citizen answered our call",
     CallArrivedWithheld: "A citizen (number withheld) dialled {dnis}; the exchange answered",
     CallerRecognised: "The number is in the register of {register}: {name} {level}",
     CallerRecognisedPin: "The PIN is in the register of {register}: {name} {level}",

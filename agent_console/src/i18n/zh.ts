@@ -256,6 +256,10 @@ const zh = {
     back_to_line: "退回排队",
     number: "其他号码",
     dial: "呼叫",
+    onward: "队列或坐席",
+    waiting: "{name}（排队 {count}）",
+    agents: "空闲坐席",
+    give: "转出",
     calling: "正在呼叫 {name}…",
     answered: "{name} 已接听",
   },
@@ -334,6 +338,7 @@ const zh = {
   },
   timeline: {
     CallArrived: "市民 {ani} 拨打 {dnis}，交换机已应答",
+    CallArrivedBack: "市民接听了回拨",
     CallArrivedWithheld: "市民（号码未显示）拨打 {dnis}，交换机已应答",
     CallerRecognised: "来电号码已登记：{register} {name} {level}",
     CallerRecognisedPin: "密码核对通过：{register} {name} {level}",

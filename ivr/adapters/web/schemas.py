@@ -445,9 +445,18 @@ class Department(_View):
     emergency: bool
 
 
+class Colleague(_View):
+    """An agent who can take a citizen over now."""
+
+    agent_id: str
+    name: str
+
+
 class Departments(_View):
     departments: list[Department]
     """Emergencies first."""
+    agents: list[Colleague]
+    """Who is ready just now."""
 
 
 class TransferOrder(BaseModel):

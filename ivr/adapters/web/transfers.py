@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ivr.adapters.web.desk import Ask
 from ivr.adapters.web.problems import Refused
-from ivr.adapters.web.schemas import CallSummary, Department, Departments, TransferOrder
+from ivr.adapters.web.schemas import CallSummary, Colleague, Department, Departments, TransferOrder
 from ivr.adapters.web.views import call_summary
 from ivr.core import events as ev
 from ivr.core.calls import fits
@@ -14,10 +14,16 @@ _CALLS = frozenset({"blind", "consult", "three_way"})
 
 
 async def departments(ask: Ask) -> Departments:
-    """One key each, emergencies first."""
-    known = ask.parts.deps.live.state().departments.items()
-    keys = [Department(department=key, name=d.name, number=d.number, emergency=d.emergency) for key, d in known]
-    return Departments(departments=sorted(keys, key=lambda key: not key.emergency))
+    """One key for each department, emergencies first; and the agents who are ready."""
+    state = ask.parts.deps.live.state()
+    keys = [
+        Department(department=key, name=d.name, number=d.number, emergency=d.emergency)
+        for key, d in state.departments.items()
+    ]
+    ready = [
+        Colleague(agent_id=agent.agent_id, name=agent.profile.name) for agent in state.agents.values() if agent.free
+    ]
+    return Departments(departments=sorted(keys, key=lambda key: not key.emergency), agents=ready)
 
 
 async def transfer(ask: Ask) -> CallSummary:
