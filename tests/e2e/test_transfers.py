@@ -83,6 +83,13 @@ async def hears_both(rtp: Rtp, one_hz: float, other_hz: float) -> None:
                 return
 
 
+async def logged(up: Hotline, words: str) -> None:
+    """Wait until the queue log, which is written a moment later, has these words."""
+    async with asyncio.timeout(PATIENCE_S):
+        while words not in (up.state / "queue_log").read_text("utf-8"):  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
+
+
 async def test_blind_to_a_department(department: Department, tmp_path: Path) -> None:
     async with system(department, tmp_path) as up, talking(up, department, tmp_path) as talk:
         await talk.agent.transfer("blind", department="water")
@@ -100,6 +107,7 @@ async def test_blind_to_a_department(department: Department, tmp_path: Path) -> 
         assert (call["outcome"], leg["name"], leg["number"], leg["reason"]) == ("answered", "供水", "96533", "hung_up")
         assert call["talk_s"] == pytest.approx(ring["ended_at"] - ring["answered_at"], abs=0.01)
         assert leg["answered_at"] > ring["ended_at"] and leg["ended_at"] - leg["answered_at"] > 1
+        await logged(up, "|Agent/8001|BLINDTRANSFER|96533|outside|")
 
 
 async def test_consult_and_complete_keeps_one_call_and_its_recording(department: Department, tmp_path: Path) -> None:
@@ -116,6 +124,7 @@ async def test_consult_and_complete_keeps_one_call_and_its_recording(department:
         await talk.citizen.rtp.hears(DEPARTMENT_HZ)
         call = await talk.supervisor.call_that(lambda c: c["stage"] == "room" and c["rings"][0]["ended_at"])
         talked = call["talk_s"]
+        await logged(up, "|Agent/8001|ATTENDEDTRANSFER|APP|ConfBridge|")
         await talk.citizen.rtp.heard_for(1)
         department.hang_up()
         await talk.supervisor.call_that(lambda c: c["stage"] == "rating")
