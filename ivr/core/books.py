@@ -1,8 +1,8 @@
 """The books: calls counted by interval and queue, so that offered = the sum of outcomes + calls in progress, always.
 
 A call belongs to the interval in which it arrived, in the city's time, and to the last queue that it joined ("" when it
-joined none). Whether it was answered, and when, is read from its times and never from its outcome, so that the list of
-outcomes may grow.
+joined none). Offered are calls that came in: one that we made, to call a citizen back, is in no interval. Whether a
+call was answered, and when, is read from its times and never from its outcome, so that the list of outcomes may grow.
 """
 
 from __future__ import annotations

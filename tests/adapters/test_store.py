@@ -573,6 +573,19 @@ async def test_the_books_count_what_was_saved(store: Store) -> None:
     assert await store.imbalances(0.0) == []
 
 
+async def test_the_books_count_no_calls_that_we_made_ourselves(store: Store) -> None:
+    await tell(store, story(1))
+    try_id = "cb-1763900000_9-1050.1"
+    tried = ev.CallbackTried(1050.0, try_id, "cb-1763900000_9", "13800138000", "general", "", 1040.0)
+    reason, outcome = "no_answer", "not_reached"
+    await tell(store, [tried, ev.CitizenNotReached(1090.0, try_id, reason), ev.CallEnded(1090.0, try_id, outcome)])
+    books = Books(1000.0, 1100.0, "day", UTC, 15)
+    await store.book(books)
+    total = books.totals()[0].figures
+    assert (total.offered, total.in_progress, set(total.outcomes)) == (1, 0, {"answered"})
+    assert await store.imbalances(0.0) == []
+
+
 async def test_calls_that_break_the_balance_are_named(store: Store) -> None:
     for number in (1, 2, 3):
         await tell(store, story(number))
