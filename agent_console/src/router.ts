@@ -22,6 +22,7 @@ export const router = createRouter({
         { path: "", redirect: "/desk" },
         { path: "desk", name: "desk", component: () => import("./pages/Desk.vue") },
         { path: "calls", name: "calls", component: () => import("./pages/Calls.vue") },
+        { path: "books", name: "books", component: () => import("./pages/Books.vue") },
         { path: "callbacks", name: "callbacks", component: () => import("./pages/Callbacks.vue") },
         { path: "marks", name: "marks", component: () => import("./pages/Marks.vue") },
         { path: "calls/:id", name: "call", component: () => import("./pages/Call.vue"), props: true },

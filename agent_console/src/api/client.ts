@@ -1,7 +1,10 @@
-import type { AgentOrder, AgentView, CallDetail, CallPage, CallSummary, CallbackList, CallbackView, Departments, MarkOrder, MarkView, MarksView, Me, PhoneSettings, Problem, ProposalView, SignIn, TransferOrder, operations } from "./types";
+import type { AgentOrder, AgentView, BooksView, CallDetail, CallPage, CallSummary, CallbackList, CallbackView, Departments, MarkOrder, MarkView, MarksView, Me, PhoneSettings, Problem, ProposalView, SignIn, TransferOrder, operations } from "./types";
 
 /** Which calls to list. */
 export type CallQuery = NonNullable<operations["list_calls"]["parameters"]["query"]>;
+
+/** Which period, intervals and queue to count. */
+export type BooksQuery = operations["books"]["parameters"]["query"];
 
 /** What the server, or the network, answered instead of what was asked for. */
 export class ApiError extends Error {
@@ -55,7 +58,7 @@ async function problemOf(response: Response): Promise<Problem> {
   };
 }
 
-function query(fields: CallQuery): string {
+function query(fields: CallQuery | BooksQuery): string {
   const filled = Object.entries(fields).filter(([, value]) => value !== null && value !== undefined && value !== "");
   return new URLSearchParams(filled.map(([key, value]) => [key, String(value)])).toString();
 }
@@ -81,9 +84,14 @@ export const api = {
   order: (order: AgentOrder["order"]) => ask<AgentView>("POST", "/api/agents/me", { order }),
   departments: () => ask<Departments>("GET", "/api/desk/departments"),
   transfer: (order: Partial<TransferOrder> & Pick<TransferOrder, "kind">) => ask<CallSummary>("POST", "/api/desk/transfer", order),
+  books: (fields: BooksQuery) => ask<BooksView>("GET", `/api/books?${query(fields)}`),
   phone: () => ask<PhoneSettings>("GET", "/api/phone"),
   citizenPhone: () => ask<PhoneSettings>("GET", "/api/phone/citizen"),
 };
+
+export function booksUrl(fields: BooksQuery): string {
+  return `/api/books.csv?${query(fields)}`;
+}
 
 export function recordingUrl(callId: string, recordingId: string): string {
   return `/api/calls/${encodeURIComponent(callId)}/recordings/${encodeURIComponent(recordingId)}`;

@@ -2,7 +2,7 @@ import type { Messages } from "./zh";
 
 const en: Messages = {
   app: { hotline: "{city} 12345 hotline", title: "12345 hotline", language: "中文" },
-  nav: { desk: "Agent desk", calls: "Calls", callbacks: "Callbacks", marks: "Marks", phone: "Citizen's phone", signOut: "Sign out" },
+  nav: { desk: "Agent desk", calls: "Calls", callbacks: "Callbacks", books: "Books", marks: "Marks", phone: "Citizen's phone", signOut: "Sign out" },
   common: {
     retry: "Try again",
     none: "None",
@@ -165,6 +165,24 @@ const en: Messages = {
     page: "Page {page}",
     empty: "No calls match",
     refresh: "Refresh",
+  },
+  books: {
+    all: "All calls",
+    noLine: "No line",
+    first: "From",
+    last: "To",
+    interval: "Interval",
+    day: "Days",
+    minutes: "{minutes} minutes",
+    csv: "Download CSV",
+    start: "Start",
+    end: "End",
+    offered: "Offered",
+    queued: "Queued",
+    level: "Within {seconds} s",
+    wait: "Average wait",
+    longest: "Longest wait",
+    talk: "Average talk",
   },
   callbacks: {
     title: "Callbacks",

@@ -1,6 +1,6 @@
 const zh = {
   app: { hotline: "{city} 12345 热线", title: "12345 热线", language: "English" },
-  nav: { desk: "坐席工作台", calls: "通话记录", callbacks: "回拨", marks: "来电标记", phone: "市民电话", signOut: "退出登录" },
+  nav: { desk: "坐席工作台", calls: "通话记录", callbacks: "回拨", books: "报表", marks: "来电标记", phone: "市民电话", signOut: "退出登录" },
   common: {
     retry: "重试",
     none: "无",
@@ -161,6 +161,24 @@ const zh = {
     page: "第 {page} 页",
     empty: "没有符合条件的通话",
     refresh: "刷新",
+  },
+  books: {
+    all: "全部来电",
+    noLine: "未进入排队",
+    first: "开始日期",
+    last: "结束日期",
+    interval: "时段",
+    day: "按天",
+    minutes: "{minutes} 分钟",
+    csv: "下载 CSV",
+    start: "开始",
+    end: "结束",
+    offered: "来电",
+    queued: "排队",
+    level: "{seconds} 秒内接通率",
+    wait: "平均等待",
+    longest: "最长等待",
+    talk: "平均通话",
   },
   callbacks: {
     title: "待办回拨",

@@ -1,0 +1,43 @@
+"""The page 报表: a call that came in stands in the books, and in the table for Excel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.browser import FOUND, chromium, sign_in
+from tests.e2e.sipp import Caller
+from tests.e2e.system import hotline
+from tests.e2e.test_browser import photograph
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.usefixtures("unpacked"),
+    pytest.mark.skipif(not FOUND, reason="Chromium is not installed"),
+]
+
+
+async def test_a_supervisor_reads_the_books_and_downloads_them(tmp_path: Path) -> None:
+    async with (
+        hotline(tmp_path) as up,
+        up.signed_in("banzhang") as supervisor,
+        chromium(tmp_path / "silence.wav") as page,
+    ):
+        async with Caller(up.sip_port, tmp_path, ani="13800138000") as citizen:
+            await citizen.answered()
+            await supervisor.call_that(lambda c: c["stage"] == "waiting")
+            await citizen.hang_up()
+        await supervisor.call_that(lambda c: c["outcome"] == "abandoned")
+        await sign_in(page, up, "banzhang")
+        await page.click("[data-test=nav-books]")
+        total = page.locator("[data-test=books] tr.el-table__row").first
+        await total.wait_for()
+        await page.wait_for_selector(".el-loading-mask", state="hidden")
+        await photograph(page, "books")
+        cells = await total.locator("td").all_inner_texts()
+        assert cells[2] == "全部来电" and cells[3:7] == ["1", "1", "0", "1"]
+        async with page.expect_download() as downloading:
+            await page.click("[data-test=books-csv]")
+        await (await downloading.value).save_as(tmp_path / "books.csv")
+    assert "综合席" in (tmp_path / "books.csv").read_text("utf-8")
