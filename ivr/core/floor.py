@@ -306,7 +306,7 @@ class Floor:
                 yield from waiting.joined(self, call, event)
             case ev.CallOffered():
                 yield from talking.offered(self, call, event)
-            case ev.AgentAnswered() | ev.LegAnswered():
+            case ev.AgentAnswered():
                 yield from callbacks.spoken(self, call, event.at)
             case ev.RingEnded():
                 yield from talking.not_answered(self, call, event)
@@ -323,6 +323,7 @@ class Floor:
             case ev.LegDialled():
                 yield from transfers.dialled(self, call, event)
             case ev.LegAnswered():
+                yield from callbacks.spoken(self, call, event.at)
                 yield from transfers.answered(call, event)
             case ev.LegEnded():
                 yield from transfers.ended(self, call, event)

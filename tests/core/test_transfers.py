@@ -46,6 +46,7 @@ def test_a_talk_outside_ends_with_goodbye_and_is_no_answered_call() -> None:
     world = World(Random(1))
     call_id = _dialled(world)
     world.tell(ev.LegAnswered(world.now, call_id, f"{call_id}/t1"))
+    assert world.floor.calls[call_id].legs[0].kept_by == "them"
     world.tell(ev.LegEnded(world.now + 60, call_id, f"{call_id}/t1", "hung_up"))
     call = world.floor.calls[call_id]
     assert (call.stage, call.step_name, call.step_prompts) == (Stage.RATING, "farewell", ("goodbye",))
