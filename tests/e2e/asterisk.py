@@ -36,10 +36,16 @@ class Running:
         return (self.config.state.dir / "log-asterisk/messages").read_text("utf-8")
 
 
+_GIVEN: set[int] = set()
+"""Ports given to parts of this test run that may not have bound them yet."""
+
+
 def free_port() -> int:
     """A port that nobody has, neither UDP nor TCP, below those that the system gives away by itself."""
     while True:
         port = random.randrange(30000, 32700)
+        if port in _GIVEN:
+            continue
         with (
             contextlib.suppress(OSError),
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
@@ -47,6 +53,7 @@ def free_port() -> int:
         ):
             udp.bind(("127.0.0.1", port))
             tcp.bind(("127.0.0.1", port))
+            _GIVEN.add(port)
             return port
 
 

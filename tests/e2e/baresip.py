@@ -52,10 +52,14 @@ class Softphone:
 
     async def _ready(self) -> None:
         """baresip registers before anyone can listen to its events, so its log is asked."""
-        async with asyncio.timeout(PATIENCE_S):
-            while "200 OK" not in (self._folder / "log").read_text("utf-8", "replace"):  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
-            self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._control)
+        log = self._folder / "log"
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while "200 OK" not in log.read_text("utf-8", "replace"):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+                self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._control)
+        except TimeoutError:
+            raise AssertionError(f"baresip did not register: {log.read_text('utf-8', 'replace')}") from None
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
