@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import fcntl
 import gc
 import logging
@@ -101,7 +100,8 @@ class Hotline:
             desk.rating_s,
             config.outside.ring_s,
             config.asterisk.lease_s,
-            callback=_dialling(config),
+            callback=config.dialling,
+            channels=config.channels,
         )
         self.floor = Floor(plan, profiles, rules)
         self.switchboard = Switchboard(self.floor, store, self._perform, self._publish, time.time)
@@ -327,20 +327,6 @@ class Hotline:
         except HotlineError as error:
             say(str(error))
         self.web.publish()
-
-
-def _dialling(config: Config) -> callbacks.Dialling:
-    rules = config.callback
-    return callbacks.Dialling(
-        bool(config.outside.trunk),
-        datetime.time.fromisoformat(rules.opens),
-        datetime.time.fromisoformat(rules.closes),
-        rules.missed == "automatic",
-        rules.missed_after_s,
-        rules.tries,
-        rules.pause_s,
-        rules.ring_s,
-    )
 
 
 def _check(name: str, ok: bool, sentence: str, *, needed: bool = True) -> CheckView:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import tomllib
+from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ivr.core.callbacks import Dialling
 from ivr.core.errors import ConfigError, sentences
 from ivr.core.skills import Skill
 
@@ -54,6 +56,11 @@ class Sip(_Section):
         if self.rtp_end < self.rtp_start + 4:
             raise ValueError("rtp_end must be at least 4 above rtp_start: a call takes two ports per leg")
         return self
+
+    @property
+    def conversations(self) -> int:
+        """How many there are ports for: two telephones each, and two ports for each of them (RTP and RTCP)."""
+        return (self.rtp_end - self.rtp_start + 1) // 4
 
 
 class Listen(_Section):
@@ -144,6 +151,8 @@ class Trunk(_Section):
     match: list[str] = Field(min_length=1)
     codecs: list[Name] = ["g722", "alaw", "ulaw"]
     host: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?)?$")] = ""
+    channels: Annotated[int, Field(ge=0, le=100_000)] = 0
+    """How many calls it carries at once; 0: as many as there are ports for."""
 
     @field_validator("match")
     @classmethod
@@ -206,6 +215,26 @@ class Config(BaseSettings):
         if way and not any(trunk.name == way and trunk.host for trunk in self.trunk):
             raise ValueError(f"outside.trunk: there is no trunk {way!r} with a host to send calls to")
         return self
+
+    @property
+    def dialling(self) -> Dialling:
+        """When, how often and whom the hotline calls back."""
+        rules = self.callback
+        return Dialling(
+            bool(self.outside.trunk),
+            time.fromisoformat(rules.opens),
+            time.fromisoformat(rules.closes),
+            rules.missed == "automatic",
+            rules.missed_after_s,
+            rules.tries,
+            rules.pause_s,
+            rules.ring_s,
+        )
+
+    @property
+    def channels(self) -> dict[str, int]:
+        """How many calls each trunk carries at once."""
+        return {trunk.name: trunk.channels or self.sip.conversations for trunk in self.trunk}
 
     @property
     def recordings(self) -> Path:

@@ -13,6 +13,7 @@ import math
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Annotated, NamedTuple
 
 from pydantic import Field
@@ -28,13 +29,32 @@ MOST_DAYS = 30
 
 
 class Limit(Table):
-    """What one number, or one trunk, may do without being slowed."""
+    """What one number may do without being slowed."""
 
     calls: Annotated[int, Field(ge=1, le=100_000)]
     within_s: Annotated[float, Field(ge=1, le=86_400)]
     live: Annotated[int, Field(ge=1, le=100_000)]
     """Calls at once; each further one comes `within_s / calls` seconds after the one before it."""
     say: tuple[Name, ...] = ()
+
+
+class TrunkLimit(Table):
+    """What one trunk may bring without being slowed; a number that is left out is that of the trunk's channels.
+
+    A trunk of N channels whose calls last W seconds brings N / W calls a second at the most (J. D. C. Little, A proof
+    for the queuing formula L = λW, Operations Research 9 (1961), 383–387). More than N in 60 s are calls that end
+    within a minute on average on a full trunk, and sooner on one that is not. Conversations do not: it is a flood.
+    """
+
+    calls: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    within_s: Annotated[float, Field(ge=1, le=86_400)] = 60
+    live: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    say: tuple[Name, ...] = ()
+
+    def of(self, channels: int | None) -> Limit | None:
+        """The limit of a trunk with so many channels. None, when they are needed and unknown: it has no limit."""
+        calls, live = self.calls or channels, self.live or channels
+        return Limit(calls=calls, within_s=self.within_s, live=live) if calls and live else None
 
 
 class Marked(Table):
@@ -48,7 +68,7 @@ class Pacing(Table):
     """What `limits.toml` may hold."""
 
     number: Limit | None = None
-    trunk: Limit | None = None
+    trunk: TrunkLimit | None = None
     marked: Marked = Marked()
 
     @property
@@ -157,7 +177,9 @@ class _Calls:
 class Traffic:
     """Who has called of late: what `CallArrived`, `CallerSlowed` and `CallEnded` tell of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: Mapping[str, int] = MappingProxyType({})) -> None:
+        """`channels`: how many calls each trunk carries at once, by its name."""
+        self._channels = channels
         self._calls: dict[tuple[str, str], _Calls] = {}
         self._of: dict[str, list[tuple[str, str]]] = {}
         """Whose calls a live call counts among."""
@@ -200,7 +222,7 @@ class Traffic:
         self._sweep(pacing, now)
         verdicts = [Slowed(MARK, pacing.marked.slow_s, "marked")] if mark else []
         for key in self._of.get(call_id, ()):
-            limit = pacing.number if key[0] == NUMBER else pacing.trunk
+            limit = self._limit(key, pacing)
             if limit and not (key[0] == TRUNK and verdicts):
                 self._calls[key].forget(now - limit.within_s)
                 moment, why = self._calls[key].earliest(limit, call_id, now)
@@ -208,6 +230,12 @@ class Traffic:
                     verdicts.append(Slowed(key[0], moment - now, f"{why} from this {key[0]}"))
         worst = max(verdicts, key=lambda verdict: verdict.slow_s, default=None)
         return worst._replace(by=MARK) if worst and mark else worst
+
+    def _limit(self, key: tuple[str, str], pacing: Pacing) -> Limit | None:
+        whose, name = key
+        if whose == NUMBER:
+            return pacing.number
+        return pacing.trunk.of(self._channels.get(name)) if pacing.trunk else None
 
     def _sweep(self, pacing: Pacing, now: float) -> None:
         """Forget who has not called for long, now and then: a day of calls must not fill the memory."""

@@ -9,7 +9,7 @@ what only time brings. Nothing here reads a clock.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from ivr.core import abuse, callbacks, leading, leases, menu, overload, recovery, talking, transfers, waiting
@@ -47,6 +47,8 @@ class Rules:
     remember_most: int = 500
     """How many ended calls that never rang an agent stay in sight: a flood of calls must not fill the memory."""
     callback: Dialling = field(default_factory=Dialling)
+    channels: Mapping[str, int] = field(default_factory=dict)
+    """How many calls each trunk carries at once, by its name."""
 
 
 _AGENT_EVENTS = (ev.AgentSignedIn, ev.AgentSignedOut, ev.AgentPressedReady, ev.AgentPressedBreak,
@@ -82,7 +84,7 @@ class Floor:
         self.registers = NOBODY
         """Who is known by their telephone. May be exchanged at any time."""
         self.marks = abuse.Marks()
-        self.traffic = abuse.Traffic()
+        self.traffic = abuse.Traffic(rules.channels)
         """Who has called of late."""
         self.line = Line(plan.queues.queue, plan.queues.order)
         """Who waits and who is free: always what `calls` and `agents` say."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from heapq import heapify, heapreplace
 from random import Random
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.core import events as ev
-from ivr.core.abuse import Limit, Mark, Marks, Pacing, Traffic
+from ivr.core.abuse import Limit, Mark, Marks, Pacing, Traffic, TrunkLimit
 from ivr.core.agents import Profile
 from ivr.core.calls import Stage
 from ivr.core.dialplan import parse
@@ -27,7 +28,8 @@ _gaps = st.lists(st.tuples(st.sampled_from([0.0, 0.5, 3.0, 20.0, 70.0]), st.inte
 
 def _flood(limit: Limit, gaps: list[tuple[float, int]], *, by_trunk: bool) -> tuple[Traffic, dict[str, float], float]:
     """Calls at these gaps, each time one of the earlier ones ends. Gives the moments of those that used theirs."""
-    traffic, pacing = Traffic(), Pacing(trunk=limit) if by_trunk else Pacing(number=limit)
+    trunk = TrunkLimit(calls=limit.calls, within_s=limit.within_s, live=limit.live)
+    traffic, pacing = Traffic(), Pacing(trunk=trunk) if by_trunk else Pacing(number=limit)
     moments: dict[str, float] = {}
     live: list[str] = []
     now = NOW
@@ -75,6 +77,37 @@ def test_who_redials_again_and_again_is_held_up_for_one_span_at_the_most(calls: 
             assert slowed.slow_s <= 600
             traffic.slowed(str(n), slowed.by, now + slowed.slow_s)
         traffic.ended(str(n), now)
+
+
+@pytest.mark.parametrize("channels", [30, 120, 390])
+def test_a_trunk_full_of_conversations_is_not_slowed_and_one_full_of_short_calls_is(channels: int) -> None:
+    """By the shipped limits, which follow from the trunk's channels. 390 carry the busiest hour of 70,000 calls."""
+    traffic, pacing, rng = Traffic({"city": channels}), Pacing.model_validate(LIMITS), Random(channels)
+
+    def slowed(hold_s: float, begins: float) -> int:
+        """How many calls of an hour in which a call follows as soon as a channel is free."""
+        over = [(begins + rng.expovariate(1 / hold_s), f"{hold_s}-{n}") for n in range(channels)]
+        heapify(over)
+        count = 0
+        for n in range(channels, round(channels * 3600 / hold_s)):
+            now, ended = over[0]
+            call_id = f"{hold_s}-{n}"
+            traffic.ended(ended, now)
+            traffic.arrived(call_id, "", "city", now)
+            if verdict := traffic.judge(call_id, pacing, None, now):
+                count += 1
+                traffic.slowed(call_id, verdict.by, now + verdict.slow_s)
+            heapreplace(over, (now + rng.expovariate(1 / hold_s), call_id))
+        return count
+
+    assert slowed(190, NOW) == 0
+    assert slowed(20, NOW + 7200) > channels
+
+
+def test_without_channels_and_numbers_a_trunk_has_no_limit_and_numbers_come_first() -> None:
+    assert TrunkLimit().of(None) is None and TrunkLimit(calls=5).of(None) is None
+    assert TrunkLimit(calls=5).of(30) == Limit(calls=5, within_s=60, live=30)
+    assert TrunkLimit(within_s=10).of(30) == Limit(calls=30, within_s=10, live=30)
 
 
 @given(st.integers(0, 60), st.sampled_from([0.0, 0.5, 4.0]), st.booleans(), st.sampled_from([1.0, 30.0, 700.0]))
