@@ -85,6 +85,8 @@ class Hotline:
         self.secrets = secrets
         self._link_up = asyncio.Event()
         self._changed = asyncio.Event()
+        self.reload = asyncio.Event()
+        """Set it to read the plan's files at once."""
         self._surveyed = False
         self.asked_to_stop = False
         self.root = root
@@ -269,22 +271,28 @@ class Hotline:
         files = (self.root, self.config.city.language)
         seen = await asyncio.to_thread(plans.stamp, *files)
         while True:
-            await asyncio.sleep(PLAN_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PLAN_S):
+                    await self.reload.wait()
             now = await asyncio.to_thread(plans.stamp, *files)
-            if now == seen:
+            if now == seen and not self.reload.is_set():
                 continue
             seen = now
-            try:
-                plan = await asyncio.to_thread(plans.load, *files)
-                await asyncio.to_thread(pbx.link_prompts, self.config, self.root)
-            except HotlineError as error:
-                self.plan_problem = str(error)
-                log.error("plan.refused", sentence=str(error))
-            else:
-                self.plan_problem = ""
-                self.switchboard.change_plan(plan)
-                log.info("plan.taken", menus=len(plan.city.menu), queues=len(plan.queues.queue))
+            self.reload.clear()
+            await self._read_plan()
             self.web.publish()
+
+    async def _read_plan(self) -> None:
+        try:
+            plan = await asyncio.to_thread(plans.load, self.root, self.config.city.language)
+            await asyncio.to_thread(pbx.link_prompts, self.config, self.root)
+        except HotlineError as error:
+            self.plan_problem = str(error)
+            log.error("plan.refused", sentence=str(error))
+        else:
+            self.plan_problem = ""
+            self.switchboard.change_plan(plan)
+            log.info("plan.taken", menus=len(plan.city.menu), queues=len(plan.queues.queue))
 
     async def watch_registers(self) -> None:
         """Take registers that a command has changed, for the callers to come."""
@@ -334,13 +342,20 @@ def _check(name: str, ok: bool, sentence: str, *, needed: bool = True) -> CheckV
 
 
 async def serve(config: Config, root: Path, say: Say) -> int:
-    """Run the hotline until SIGINT or SIGTERM. Returns the exit code. Raises HotlineError when it cannot start."""
+    """Run the hotline until SIGINT or SIGTERM; SIGHUP reads the plan anew.
+
+    Returns the exit code. Raises HotlineError when it cannot start.
+    """
     _log_to_stderr(config)
     stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.set)
+    # What is read during the start is new anyway, and without a handler the signal would end the process.
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)
     async with AsyncExitStack() as stack:
         hotline = await _assemble(config, root, say, stack)
+        loop.add_signal_handler(signal.SIGHUP, hotline.reload.set)
         stack.push_async_callback(hotline.queue_log.close)
         tasks = [
             asyncio.create_task(work, name=name)

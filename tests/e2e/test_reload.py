@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,12 @@ async def _plan_is(person: Person, ok: bool) -> str:
             if plan["ok"] is ok:
                 return str(plan["sentence"])
             await asyncio.sleep(0.2)
+
+
+async def _logged(up: Hotline, what: str, times: int) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while up.log.count(what) < times:
+            await asyncio.sleep(0.05)
 
 
 async def test_a_new_menu_is_for_new_callers_and_a_bad_one_is_refused(tmp_path: Path) -> None:
@@ -54,3 +62,19 @@ async def test_a_new_menu_is_for_new_callers_and_a_bad_one_is_refused(tmp_path: 
             calls = (await supervisor.get("/api/calls"))["calls"]
             assert {c["ani"]: c["keys"] for c in calls} == {"13800138001": "2", "13800138002": "5"}
             assert {c["queue"] for c in calls} == {"enterprise"}
+
+        # SIGHUP reads the files whether they have changed or not, and is as careful with them.
+        assert up.process
+        taken = up.log.count("plan.taken")
+        up.process.send_signal(signal.SIGHUP)
+        await _logged(up, "plan.taken", taken + 1)
+        before = city.stat()
+        city.write_text(good.replace("key.2", "key.33"), "utf-8")
+        os.utime(city, ns=(before.st_atime_ns, before.st_mtime_ns))  # a change that the clock does not show
+        up.process.send_signal(signal.SIGHUP)
+        assert "menu.main.key.33" in await _plan_is(supervisor, ok=False)
+        async with Caller(up.sip_port, tmp_path, ani="13800138003") as caller:
+            await caller.answered()
+            await caller.rtp.heard_for(0.5)
+            caller.press("5")
+            await supervisor.call_that(lambda c: c["ani"] == "13800138003" and c["queue"] == "enterprise")
