@@ -98,8 +98,8 @@ def check(
 ) -> None:
     """Check config.toml, dialplans/ and prompts/, that database and recordings agree, and that the books balance."""
     settings, root = _load(file)
-    plan = plans.load(root, settings.city.language)
-    problems = list(staffing.gaps(plan.queues, {agent.id: agent.skills for agent in settings.agent}))
+    plan = plans.load(root, settings.city.language, settings.skills)
+    problems = list(staffing.gaps(plan.queues, settings.skills))
     if not settings.outside.trunk:
         problems += outward(plan)
     problems += asyncio.run(archive.audit(settings, deep=deep, now=time.time()))

@@ -94,7 +94,7 @@ class Hotline:
         self.registers_problem = ""
         self._registers_at = 0.0
         desk = config.desk
-        plan = plans.load(root, config.city.language)
+        plan = plans.load(root, config.city.language, config.skills)
         profiles = [Profile(a.id, a.name, frozenset(a.skills)) for a in config.agent]
         rules = Rules(
             desk.ring_s,
@@ -284,7 +284,7 @@ class Hotline:
 
     async def _read_plan(self) -> None:
         try:
-            plan = await asyncio.to_thread(plans.load, self.root, self.config.city.language)
+            plan = await asyncio.to_thread(plans.load, self.root, self.config.city.language, self.config.skills)
             await asyncio.to_thread(pbx.link_prompts, self.config, self.root)
         except HotlineError as error:
             self.plan_problem = str(error)

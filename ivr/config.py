@@ -237,6 +237,11 @@ class Config(BaseSettings):
         return {trunk.name: trunk.channels or self.sip.conversations for trunk in self.trunk}
 
     @property
+    def skills(self) -> dict[str, list[Skill]]:
+        """Of each agent, by work number."""
+        return {agent.id: agent.skills for agent in self.agent}
+
+    @property
     def recordings(self) -> Path:
         """Folder of the recordings."""
         return self.state.recordings or self.state.dir / "recordings"

@@ -48,7 +48,7 @@ def examine(config: Config, root: Path) -> list[Finding]:
 
 def _plan(config: Config, root: Path) -> Finding:
     try:
-        plan = plans.load(root, config.city.language)
+        plan = plans.load(root, config.city.language, config.skills)
     except HotlineError as error:
         return Finding(False, True, str(error))
     return Finding(True, True, f"{len(plan.city.menu)} menus, {len(plan.queues.queue)} queues, all prompts.")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ivr.adapters import prompts
 from ivr.adapters.prompts import Prompt
-from ivr.core import dialplan
+from ivr.core import dialplan, staffing
 from ivr.core.dialplan import Plan
 from ivr.core.errors import DialplanError
 
@@ -28,14 +29,16 @@ def texts(root: Path, language: str) -> dict[str, str]:
     return {name: prompt.text for name, prompt in _prompts(root / "prompts", language).items()}
 
 
-def load(root: Path, language: str) -> Plan:
+def load(root: Path, language: str, agents: Mapping[str, Sequence[str]] | None = None) -> Plan:
     """The plan below `root` (dialplans/ and prompts/). `language` is the usual one; others can be chosen.
+
+    `agents`: skills by work number; with them the seats of leader days are checked too.
 
     Raises DialplanError or PromptError with one sentence per mistake.
     """
     tables = {name: _table(root / "dialplans" / name, needed=name not in OPTIONAL) for name in FILES}
     durations = {name: prompt.duration_s for name, prompt in _prompts(root / "prompts", language).items()}
-    return dialplan.parse(
+    plan = dialplan.parse(
         tables["city.toml"],
         tables["queues.toml"],
         durations,
@@ -44,6 +47,9 @@ def load(root: Path, language: str) -> Plan:
         tables["hotlines.toml"],
         tables["limits.toml"],
     )
+    if agents is not None and (wrong := list(staffing.wrong_seats(plan.leader_days, plan.queues, agents))):
+        raise DialplanError("\n".join(wrong))
+    return plan
 
 
 def _prompts(folder: Path, language: str) -> dict[str, Prompt]:

@@ -199,3 +199,17 @@ def test_books(tmp_path: Path) -> None:
     assert file.read_bytes().startswith(b"\xef\xbb\xbf" + "开始".encode())
     wrong = ivr(tmp_path, "books", "--from", "tomorrow")
     assert (wrong.returncode, wrong.stderr) == (1, "--from: 'tomorrow' is no time; write \"2026-10-01 09:00\".\n")
+
+
+def test_a_leaders_seat_must_be_an_agent(city: Path, tmp_path: Path) -> None:
+    folder = city.parent / "dialplans"
+    with (folder / "queues.toml").open("a", encoding="utf-8") as file:
+        file.write('[queue.leader]\nname = "领导专席"\nskill = "deputies"\n')
+    day = '[[day]]\ndate = 2026-12-03\ntime = "09:00-11:00"\nunit = "市城管局"\nleader = "张明"\nsubject = "停车"\n'
+    top = 'menu = "main"\nkey = "3"\nprompt = "leader_day"\nqueue = "leader"\nfull = { queue = "general" }\n'
+    (folder / "leader_days.toml").write_text(f'{top}{day}seats = ["8003"]\n', "utf-8")
+    assert ivr(tmp_path, "check", "--config", str(city)).returncode == 0
+    (folder / "leader_days.toml").write_text(f'{top}{day}seats = ["8003", "9999"]\n', "utf-8")
+    run = ivr(tmp_path, "check", "--config", str(city))
+    assert run.returncode != 0
+    assert "leader_days.toml: day.#1.seats: there is no agent '9999' in config.toml." in run.stdout + run.stderr

@@ -184,6 +184,8 @@ class Call:
     """Before everybody who waits; it stays on the call."""
     about: str = ""
     """The leader day for which it came: unit, leader and subject."""
+    seats: tuple[str, ...] = ()
+    """That day's agents, when it names some."""
     instead_of: str = ""
     """The line in whose place `queue` stands, because nobody is signed in there."""
     overloads: tuple[str, ...] = ()
@@ -334,6 +336,7 @@ def evolve(call: Call, event: Event) -> Call:
                 priority=event.priority,
                 emergency=event.emergency or call.emergency,
                 about=event.about or call.about,
+                seats=event.seats or call.seats,
                 instead_of=event.instead_of,
             )
         case ev.OverloadMet() if call.stage is Stage.WAITING:

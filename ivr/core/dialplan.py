@@ -41,6 +41,8 @@ class Led(NamedTuple):
     doors: tuple[Door, ...] = ()
     about: str = ""
     """The leader day to which it belongs."""
+    seats: tuple[str, ...] = ()
+    """That day's agents, when it names some."""
 
 
 class Plan(Table):

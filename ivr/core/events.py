@@ -384,6 +384,8 @@ class CallQueued:
     """The line in whose place this one stands, because nobody is signed in there."""
     place_at: float | None = None
     """The time of joining that their place in the line is by, when it is not this one: it was kept for them."""
+    seats: tuple[str, ...] = ()
+    """The only agents who may take the call in the leader's line; () for all of that line."""
 
 
 @dataclass(frozen=True, slots=True)

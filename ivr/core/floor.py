@@ -386,6 +386,11 @@ class Floor:
         """The plan that the call began with."""
         return self._plans.get(call_id, self.plan)
 
+    def seats_of(self, call: Call) -> tuple[str, ...]:
+        """The only agents who may take the call in the line where it is; () for all who serve that line."""
+        days = self.plan.leader_days
+        return call.seats if days and call.queue == days.queue else ()
+
     def callback_of(self, number: str) -> Callback | None:
         """The open task of a number, however it is written."""
         return self.callbacks.get(self._wanted.get(national(number), ""))
@@ -421,6 +426,7 @@ class Floor:
                 slow_s=call.slow_s,
                 moved_at=call.moved_at,
                 known=call.former_agent,
+                seats=self.seats_of(call),
             )
         else:
             self.line.leave(call.call_id)

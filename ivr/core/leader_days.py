@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, PlainValidator, model_validator
 
 from ivr.core.hours import Period, period
+from ivr.core.queues import AgentId
 from ivr.core.targets import Key, Name, Table, Target
 
 
@@ -22,6 +23,8 @@ class Day(Table):
     unit: str = Field(min_length=1)
     leader: str = Field(min_length=1)
     subject: str = Field(min_length=1)
+    seats: tuple[AgentId, ...] = ()
+    """Who may take the calls, of the agents who have the line's skill; () leaves it to all of them."""
     prompt: Name | None = None
     """A recording that names leader and subject, instead of the general one."""
 

@@ -109,7 +109,7 @@ def queued(floor: Floor, call: Call, led: Led, at: float) -> ev.CallQueued:
     """Into the line that it is led to, or into that of the desk which stands in for it."""
     target = led.target
     name = floor.plan_of(call.call_id).line_for(str(target.queue), call.language)
-    desk = desk_of(floor, call, name)
+    desk = desk_of(floor, call, name, led.seats)
     mark = target.mark or ("emergency" if target.emergency else menu.LEADER_DAY if led.about else "")
     other = desk is not None and desk.queue is not None
     slowed = call.slowed_by and call.queued_at is None and not target.emergency
@@ -126,9 +126,17 @@ def queued(floor: Floor, call: Call, led: Led, at: float) -> ev.CallQueued:
         led.about,
         name if other else "",
         callbacks.kept_place(floor, call),
+        led.seats,
     )
 
 
-def desk_of(floor: Floor, call: Call, name: str) -> Target | None:
-    """Where the callers of this line go now instead; None when somebody serves it, or nobody anywhere."""
-    return stand_in(floor.plan_of(call.call_id).queues.queue, name, floor.line.staffed)
+def desk_of(floor: Floor, call: Call, name: str, seats: tuple[str, ...]) -> Target | None:
+    """Where a caller of this line goes now instead; None when somebody serves it, or nobody anywhere.
+
+    `seats`: the only agents who may take this caller there; () for all who serve it.
+    """
+
+    def staffed(queue: str) -> bool:
+        return floor.line.staffed(queue, seats if queue == name else ())
+
+    return stand_in(floor.plan_of(call.call_id).queues.queue, name, staffed)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
@@ -17,7 +18,7 @@ from ivr.core import why
 from ivr.core.queues import Order, Queue
 from ivr.core.routing import Match
 from ivr.core.skills import Group, has, lacks, levels
-from ivr.core.standing import Key, Steps, Waiter, is_kept, key_of, open_groups, steps_of
+from ivr.core.standing import Key, Steps, Waiter, is_kept, key_of, open_groups, steps_for, steps_of
 
 _AgentKey = tuple[tuple[bool, ...], float, str]
 """What they lack of the preferred, idle_since, agent_id: whom to ask first."""
@@ -69,10 +70,9 @@ class Line:
         self._queues = queues
         self._order = order
         self._steps: dict[str, Steps] = {name: steps_of(queue) for name, queue in queues.items()}
-        self._pools: dict[Group, _Pool] = {_EVERYBODY: _Pool(free={(): []})}
-        for name, queue in queues.items():
-            for _, group in self._steps[name]:
-                self._pools.setdefault(group, _Pool()).free.setdefault(queue.prefer, [])
+        self._pools: dict[Group, _Pool] = {}
+        self._uses: Counter[tuple[Group, tuple[str, ...]]] = Counter()
+        """By how many queues, and callers with seats of their own, each order of a pool's free agents is needed."""
         self._order_of_service: list[Key] = []
         self._places: dict[str, _Place] = {}
         self._duty: dict[str, _Duty] = {}
@@ -83,6 +83,10 @@ class Line:
         self._settled_at = -math.inf
         self._due: list[tuple[float, str]] = []
         """When time alone changes that; entries of callers who have left are passed over."""
+        self._open_pool(_EVERYBODY, ())
+        for name, queue in queues.items():
+            for _, group in self._steps[name]:
+                self._open_pool(group, queue.prefer)
 
     # --- callers ---
 
@@ -97,15 +101,18 @@ class Line:
         moved_at: float | None = None,
         known: str = "",
         slow_s: float = 0.0,
+        seats: tuple[str, ...] = (),
     ) -> None:
         """Somebody waits in a queue from `queued_at` on; one who waits already changes over. See `standing.Waiter`."""
-        waiter = Waiter(call_id, queue, queued_at, priority, emergency, moved_at, known, slow_s)
+        waiter = Waiter(call_id, queue, queued_at, priority, emergency, moved_at, known, slow_s, seats)
         place = self._places.get(call_id)
         if place and place.waiter == waiter:
             return
         self.leave(call_id)
         place = _Place(waiter, key_of(waiter, self._queues[queue], self._order))
         self._places[call_id] = place
+        if seats:
+            self._open_pool(self._steps_for(waiter)[0][1], self._queues[queue].prefer)
         insort(self._order_of_service, place.key)
         if known:
             self._knowing.setdefault(known, set()).add(call_id)
@@ -123,6 +130,8 @@ class Line:
             knowing.discard(call_id)
             if not knowing:
                 del self._knowing[place.waiter.known]
+        if place.waiter.seats:
+            self._close_pool(self._steps_for(place.waiter)[0][1], self._queues[place.waiter.queue].prefer)
         self._stale.discard(call_id)
         return True
 
@@ -130,7 +139,7 @@ class Line:
         """How many callers stand before this one, who waits, whom an agent of their queue's first step may take."""
         self._settle(now)
         place = self._places[call_id]
-        return bisect_left(self._pools[self._steps[place.waiter.queue][0][1]].callers, place.key)
+        return bisect_left(self._pools[self._steps_for(place.waiter)[0][1]].callers, place.key)
 
     def why_waiting(self, call_id: str, now: float) -> tuple[str, ...]:
         """Why nobody has taken this caller so far; () when they do not wait."""
@@ -148,9 +157,17 @@ class Line:
             held=place.held,
         )
 
-    def staffed(self, queue: str) -> bool:
-        """Somebody of its first step is signed in: the desk's own agents. False for a queue that there is not."""
-        return queue in self._steps and self._staffed(self._steps[queue][0][1])
+    def staffed(self, queue: str, seats: tuple[str, ...] = ()) -> bool:
+        """Somebody of its first step is signed in: the desk's own agents, or those of them who have the `seats`.
+
+        False for a queue that there is not.
+        """
+        if queue not in self._steps:
+            return False
+        group = self._steps[queue][0][1]
+        if not seats:
+            return self._staffed(group)
+        return any(a in self._duty and group.holds(a, self._duty[a].able) for a in seats)
 
     def due_at(self) -> float:
         """When the next step may open by time alone; math.inf when none will."""
@@ -269,6 +286,40 @@ class Line:
 
     # --- keeping it so ---
 
+    def _steps_for(self, waiter: Waiter) -> Steps:
+        return steps_for(waiter, self._steps[waiter.queue])
+
+    def _open_pool(self, group: Group, prefer: tuple[str, ...]) -> None:
+        self._uses[group, prefer] += 1
+        if self._uses[group, prefer] > 1:
+            return
+        pool = self._pools.setdefault(group, _Pool())
+        free: list[_AgentKey] = []
+        pool.free[prefer] = free
+        for agent_id, duty in self._duty.items():
+            if not group.holds(agent_id, duty.able):
+                continue
+            if group not in duty.groups:
+                duty.groups |= {group}
+                pool.on_duty += 1
+            lacking = lacks(duty.able, prefer)
+            duty.seats = (*duty.seats, (free, lacking))
+            if duty.idle_since is not None:
+                insort(free, (lacking, duty.idle_since, agent_id))
+
+    def _close_pool(self, group: Group, prefer: tuple[str, ...]) -> None:
+        self._uses[group, prefer] -= 1
+        if self._uses[group, prefer]:
+            return
+        del self._uses[group, prefer]
+        free = self._pools[group].free.pop(prefer)
+        for duty in self._duty.values():
+            duty.seats = tuple(seat for seat in duty.seats if seat[0] is not free)
+            if not self._pools[group].free:
+                duty.groups -= {group}
+        if not self._pools[group].free:
+            del self._pools[group]
+
     def _settle(self, now: float) -> None:
         """Look anew at the callers for whom something has changed, by time or by agents."""
         if now < self._settled_at - LATE_S:  # the clock was set back
@@ -286,7 +337,7 @@ class Line:
 
     def _seat(self, place: _Place, now: float) -> None:
         waiter = place.waiter
-        place.groups, due_at = open_groups(waiter, self._steps[waiter.queue], self._staffed, now)
+        place.groups, due_at = open_groups(waiter, self._steps_for(waiter), self._staffed, now)
         known = self._duty.get(waiter.known)
         soon = known is not None and known.soon and any(group in known.groups for group in place.groups)
         place.held = soon and is_kept(waiter, self._order, now)
@@ -316,9 +367,9 @@ class Line:
 
     def _staffing_changed(self, group: Group) -> None:
         """Somebody, or nobody any more, is signed in for this step: it may be skipped or not."""
-        skipped = {queue for queue, steps in self._steps.items() if any(step == group for _, step in steps[:-1])}
-        if skipped:
-            self._stale |= {call_id for call_id, place in self._places.items() if place.waiter.queue in skipped}
+        for call_id, place in self._places.items():
+            if any(step == group for _, step in self._steps_for(place.waiter)[:-1]):
+                self._stale.add(call_id)
 
     def _known_changed(self, agent_id: str) -> None:
         self._stale |= self._knowing.get(agent_id, set())

@@ -41,7 +41,9 @@ def _to_leader(plan: Plan, menu: str, key: str, at: float, waits: int) -> Led | 
     if days is None or day is None or (menu, key) != (days.menu, days.key):
         return None
     if waits < days.may_wait:
-        return Led(Target(queue=days.queue, mark=LEADER_DAY), f"key {key}, leader day", about=day.about)
+        return Led(
+            Target(queue=days.queue, mark=LEADER_DAY), f"key {key}, leader day", about=day.about, seats=day.seats
+        )
     led = plan.through(days.full, f"key {key}, leader day, {waits} callers wait for the leader", at)
     return led._replace(about=day.about)
 

@@ -15,7 +15,7 @@ from ivr.core import why
 from ivr.core.agents import Agent, Status
 from ivr.core.queues import Order, Queue
 from ivr.core.skills import Group, has, lacks, levels
-from ivr.core.standing import Steps, Waiter, is_kept, key_of, open_groups, steps_of
+from ivr.core.standing import Steps, Waiter, is_kept, key_of, open_groups, steps_for, steps_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,11 @@ class Hall:
 
     def groups(self, waiter: Waiter) -> tuple[Group, ...]:
         """The steps that are open, the earliest first."""
-        return open_groups(waiter, self.steps[waiter.queue], self.staffed.__contains__, self.now)[0]
+        return open_groups(waiter, self.steps_for(waiter), self.staffed.__contains__, self.now)[0]
+
+    def steps_for(self, waiter: Waiter) -> Steps:
+        """Those of the queue, for this caller."""
+        return steps_for(waiter, self.steps[waiter.queue])
 
     @cached_property
     def steps(self) -> dict[str, Steps]:
@@ -52,7 +56,8 @@ class Hall:
     def staffed(self) -> set[Group]:
         """The groups of which somebody is signed in."""
         on_duty = [a for a in self.agents if a.status is not Status.SIGNED_OUT]
-        groups = {group for steps in self.steps.values() for _, group in steps}
+        every = (*self.steps.values(), *map(self.steps_for, self.waiting))
+        groups = {group for steps in every for _, group in steps}
         return {group for group in groups if any(_holds(group, a) for a in on_duty)}
 
     def free(self) -> list[Agent]:
@@ -91,7 +96,7 @@ def match(
 
 def ahead_of(waiter: Waiter, hall: Hall) -> int:
     """How many callers stand before this one whom an agent of their queue's first step may take."""
-    group = hall.steps[waiter.queue][0][1]
+    group = hall.steps_for(waiter)[0][1]
     mine = key_of(waiter, hall.queues[waiter.queue], hall.order)
     return sum(
         key_of(other, hall.queues[other.queue], hall.order) < mine

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from ivr.core.leader_days import LeaderDays
 from ivr.core.queues import Queues
-from ivr.core.skills import has, levels
+from ivr.core.skills import Group, has, levels
 from ivr.core.standing import steps_of
 
 
@@ -22,3 +23,17 @@ def gaps(queues: Queues, agents: Mapping[str, Sequence[str]]) -> Iterator[str]:
         for word in queue.prefer:
             if not any(has(known, word) for known in able.values()):
                 yield f"queues.toml: queue.{name}: no agent in config.toml has the skill {word}, which is preferred."
+
+
+def wrong_seats(days: LeaderDays | None, queues: Queues, agents: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """A sentence for each seat of a leader day that is nobody's, or whose agent cannot take the leader's calls."""
+    if days is None:
+        return
+    group = Group(queues.queue[days.queue].skill)
+    for number, day in enumerate(days.day, start=1):
+        for agent_id in day.seats:
+            where = f"leader_days.toml: day.#{number}.seats"
+            if agent_id not in agents:
+                yield f"{where}: there is no agent {agent_id!r} in config.toml."
+            elif not group.holds(agent_id, levels(agents[agent_id])):
+                yield f"{where}: agent {agent_id} has not the {group} of queue.{days.queue}."

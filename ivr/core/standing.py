@@ -39,6 +39,8 @@ class Waiter:
     """The agent who knows them, or ""."""
     slow_s: float = 0.0
     """They stand where they would if they had come so much later: see `abuse`."""
+    seats: tuple[str, ...] = ()
+    """Of the queue's own agents only these may take them; () for all."""
 
 
 def priority_of(waiter: Waiter, queue: Queue) -> int:
@@ -70,6 +72,14 @@ def steps_of(queue: Queue) -> Steps:
         (0.0, Group(queue.skill)),
         *((step.after_s, Group(step.skill, step.agents)) for step in queue.step),
     )
+
+
+def steps_for(waiter: Waiter, steps: Steps) -> Steps:
+    """The queue's steps as they are for this caller."""
+    if not waiter.seats:
+        return steps
+    (after_s, group), *later = steps
+    return ((after_s, group._replace(agents=waiter.seats)), *later)
 
 
 def open_groups(

@@ -70,7 +70,8 @@ def move_due(floor: Floor, call: Call, now: float) -> Iterator[Event | Action]:
         yield leading.queued(floor, call, led, now)
         return
     home = call.instead_of if call.instead_of in plan.queues.queue else call.queue
-    desk = leading.desk_of(floor, call, home)
+    days = plan.leader_days
+    desk = leading.desk_of(floor, call, home, call.seats if days and home == days.queue else ())
     if desk and desk.transfer and desk.transfer not in {leg.number for leg in call.legs}:
         yield from transfers.lead(floor, call, Led(desk, f"nobody signed in for {home}"), now)
         return

@@ -9,13 +9,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ivr.core import actions as do
-from ivr.core import dialplan, draw
+from ivr.core import dialplan, draw, staffing
+from ivr.core import events as ev
+from ivr.core.agents import Profile
 from ivr.core.calls import Stage
 from ivr.core.errors import DialplanError
 from ivr.core.explain import explain
 from ivr.core.trial import Heard, Queued, Trial
 from tests.core.callers import Caller, works
-from tests.core.world import World, plan_of, shipped_tables
+from tests.core.world import PROFILES, World, plan_of, shipped_tables
 
 DAYS: dict[str, Any] = {
     "menu": "main",
@@ -86,6 +88,55 @@ def test_the_call_keeps_who_takes_it_and_what_about(world: World) -> None:
     assert caller.call.stage is Stage.RINGING
 
 
+def test_only_the_seats_of_the_day_take_the_leaders_calls() -> None:
+    def seated(days: dict[str, Any]) -> None:
+        days["day"][0]["seats"] = ["8003"]
+
+    world = World(Random(0), _plan(seated), profiles=(*PROFILES, Profile("8004", "赵敏", frozenset({"deputies"}))))
+    world.now = _at("2026-12-03 10:00")
+    works(world, "8004")
+    caller, other = Caller(world), Caller(world, "13907330001")  # who is a deputy, in a line of the same skill
+    caller.press("3", after_s=1)
+    assert (caller.call.queue, caller.call.seats) == ("leader", ("8003",))
+    assert (caller.call.stage, other.call.rings[0].agent_id) == (Stage.WAITING, "8004")
+    works(world, "8003")
+    assert caller.call.rings[0].agent_id == "8003"
+    assert any("agents 8003" in reason for reason in caller.call.rings[0].why)
+
+
+def test_another_desk_stands_in_for_seats_that_are_empty() -> None:
+    city, queues = shipped_tables()
+    queues["queue"]["leader"] = {"name": "领导专席", "skill": "deputies", "nobody_signed_in": {"queue": "general"}}
+    days = copy.deepcopy(DAYS)
+    days["day"][0]["seats"] = ["8003"]
+    world = World(
+        Random(0), plan_of(city, queues, days), profiles=(*PROFILES, Profile("8004", "", frozenset({"deputies"})))
+    )
+    world.now = _at("2026-12-03 10:00")
+    for agent_id in ("8002", "8004"):
+        world.tell(ev.AgentSignedIn(world.now, agent_id))
+    caller = Caller(world)
+    caller.press("3", after_s=1)
+    assert (caller.call.queue, caller.call.instead_of) == ("general", "leader")
+    world.tell(ev.AgentSignedIn(world.now, "8003"))
+    while caller.call.step:
+        caller.press("", after_s=1)
+    world.tick()
+    assert caller.call.queue == "leader"
+
+
+def test_a_seat_must_be_an_agent_who_can_take_the_call() -> None:
+    def seated(days: dict[str, Any]) -> None:
+        days["day"][1]["seats"] = ["8001", "8003", "9999"]
+
+    plan = _plan(seated)
+    agents = {p.agent_id: sorted(p.skills) for p in PROFILES}
+    assert list(staffing.wrong_seats(plan.leader_days, plan.queues, agents)) == [
+        "leader_days.toml: day.#2.seats: agent 8001 has not the skill deputies of queue.leader.",
+        "leader_days.toml: day.#2.seats: there is no agent '9999' in config.toml.",
+    ]
+
+
 def test_when_the_leaders_line_is_full_somebody_writes_it_down(world: World) -> None:
     works(world, "8003")
     callers = [Caller(world, f"1380013800{n}") for n in range(4)]
@@ -130,6 +181,7 @@ def test_who_still_waits_when_the_leader_goes_is_led_on(world: World) -> None:
         (lambda d: d["day"][0].update(subject=""), "leader_days.toml: day.#1.subject: "),
         (lambda d: d["day"][0].pop("leader"), "leader_days.toml: day.#1.leader: this key is missing."),
         (lambda d: d["day"][1].update(time="10:59-12:00"), "2026-12-03: 09:00-11:00 and 10:59-12:00 overlap."),
+        (lambda d: d["day"][0].update(seats=["zhang"]), "leader_days.toml: day.#1.seats.#1: "),
         (lambda d: d.update(may_wait=0), "leader_days.toml: may_wait: "),
     ],
 )

@@ -32,6 +32,7 @@ _steps = st.lists(
                     "moved_at": st.one_of(st.none(), _times),
                     "known": _agents,
                     "slow_s": st.sampled_from([0.0, 5.0, 60.0]),
+                    "seats": st.sampled_from([(), ("80",), ("80", "81"), ("81", "84"), ("99",)]),
                 },
             ),
         ),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.sipp import Caller
-from tests.e2e.system import REPO, Person, hotline
+from tests.e2e.system import REPO, Hotline, Person, hotline
 from tests.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("unpacked")]
@@ -31,7 +31,7 @@ async def _plan_is(person: Person, ok: bool) -> str:
 
 async def _logged(up: Hotline, what: str, times: int) -> None:
     async with asyncio.timeout(PATIENCE_S):
-        while up.log.count(what) < times:
+        while up.log.count(what) < times:  # noqa: ASYNC110 (another process writes it)
             await asyncio.sleep(0.05)
 
 
