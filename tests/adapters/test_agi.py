@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from ivr.adapters.agi import Channels, beat, commands
-from ivr.adapters.agi import channels as module
+from ivr.adapters.agi import underway as module
 from ivr.adapters.ami import Ami
 from ivr.core.actions import Ask, AskPin, CancelRing, HangUp, PlayMusic, RenewLease, RingAgent, Say
 from ivr.core.errors import PromptError

@@ -1,7 +1,8 @@
 """Live channels: perform what the core wants on them over AsyncAGI, tell what became of it, and find them again."""
 
-from ivr.adapters.agi.channels import ChannelAction, Channels
+from ivr.adapters.agi.channels import Channels
 from ivr.adapters.agi.commands import Outside
 from ivr.adapters.agi.survey import beat
+from ivr.adapters.agi.tracked import ChannelAction
 
 __all__ = ["ChannelAction", "Channels", "Outside", "beat"]
