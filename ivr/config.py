@@ -229,6 +229,7 @@ class Config(BaseSettings):
             rules.tries,
             rules.pause_s,
             rules.ring_s,
+            self.outside.caller_id,
         )
 
     @property

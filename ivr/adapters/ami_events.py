@@ -230,7 +230,9 @@ def _arrived(message: Headers, at: float) -> CallArrived | None:
         return None
     # All of this is in `Env` too, but that is cut at 1,024 bytes (a long caller's name does it).
     # The dialplan leaves the codec's rate in the account code.
-    ani, dnis = _number(message.get("CallerIDNum", "")), _number(message.get("Exten", ""))
+    # The extension of a call that we made is its id; whom the citizen sees is the connected line.
+    dialled = "ConnectedLineNum" if message.get("Context") == "callback" else "Exten"
+    ani, dnis = _number(message.get("CallerIDNum", "")), _number(message.get(dialled, ""))
     rate = max(_integer(message.get("AccountCode", "")), 8000)
     channel = message.get("Channel", "")
     trunk = _TRUNK.fullmatch(channel)

@@ -74,6 +74,8 @@ class Dialling:
     tries: int = 3
     pause_s: float = 600
     ring_s: int = 40
+    dnis: str = "12345"
+    """The hotline's number, which the citizen sees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,8 @@ class Callback:
     priority: int | None = None
     """Instead of the queue's."""
     emergency: bool = False
+    language: str = ""
+    """What the citizen had chosen, "" for the usual one."""
 
     @property
     def open(self) -> bool:
@@ -128,7 +132,7 @@ def begin(event: ev.CallbackOpened) -> Callback:
         event.task_id, event.call_id, event.ani, event.queue, event.mark, event.reason,
         opened_at=event.at, place_at=event.place_at, next_at=event.at,
         history=(Entry(event.at, "opened", event.reason, event.call_id),),
-        priority=event.priority, emergency=event.emergency,
+        priority=event.priority, emergency=event.emergency, language=event.language,
     )  # fmt: skip
 
 
@@ -221,7 +225,9 @@ def _seat(floor: Floor, task: Callback, now: float, numbers: Callable[[], frozen
 
 
 def _queue(floor: Floor, task: Callback, now: float) -> str:
-    return task.queue if task.queue in floor.plan.queues.queue else floor.plan.default_queue(now)
+    if task.queue in floor.plan.queues.queue:
+        return task.queue
+    return floor.plan.line_for(floor.plan.default_queue(now), task.language)
 
 
 def _on_the_line(floor: Floor) -> frozenset[str]:
@@ -325,7 +331,7 @@ def dial(floor: Floor, pair: Match, now: float) -> Iterator[Event]:
     place_at = place(task, now if due is None else due, floor.rules.callback)
     yield ev.CallbackTried(
         now, call_id, task.task_id, task.number, _queue(floor, task, now), task.mark, place_at,
-        task.priority, task.emergency,
+        task.priority, task.emergency, task.language, floor.rules.callback.dnis,
     )  # fmt: skip
     yield ev.CallOffered(now, call_id, f"{call_id}/1", pair.agent_id, pair.why)
 
@@ -354,5 +360,5 @@ def answered(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
 def _opened(call: Call, at: float, reason: str, place_at: float) -> ev.CallbackOpened:
     return ev.CallbackOpened(
         at, f"cb-{call.call_id.replace('.', '_')}", call.call_id, call.ani, call.queue, call.mark, reason, place_at,
-        call.priority, call.emergency,
+        call.priority, call.emergency, language=call.language,
     )  # fmt: skip

@@ -280,9 +280,9 @@ def begin(event: ev.CallArrived | ev.CallFound | ev.CallFellBack | ev.CallbackTr
         return Call(event.call_id, "", "", "", 8000, event.at, stage=Stage.FALLBACK)
     if isinstance(event, ev.CallbackTried):
         return Call(
-            event.call_id, "", event.ani, "", 8000, event.at, stage=Stage.DIALLING, queue=event.queue, mark=event.mark,
-            queued_why="called back", place_at=event.place_at, task_id=event.task_id,
-            priority=event.priority, emergency=event.emergency,
+            event.call_id, "", event.ani, event.dnis, 8000, event.at, stage=Stage.DIALLING, queue=event.queue,
+            mark=event.mark, queued_why="called back", place_at=event.place_at, task_id=event.task_id,
+            priority=event.priority, emergency=event.emergency, language=event.language,
         )  # fmt: skip
     rate = event.rate if isinstance(event, ev.CallArrived) else 8000
     call = Call(event.call_id, event.channel, event.ani, event.dnis, rate, event.at)

@@ -24,9 +24,9 @@ class CallArrived:
     channel: str
     """Asterisk's channel name; used by adapters only, and kept so that a restarted controller can find it again."""
     ani: str
-    """Calling number as delivered, or "" when withheld."""
+    """Calling number as delivered, or "" when withheld; of a citizen whom we called, their number."""
     dnis: str
-    """Number that was dialled."""
+    """Number that was dialled; of a citizen whom we called, the hotline's."""
     rate: int = 8000
     """Samples per second of the citizen's codec: 8000, or 16000 and up for a wideband leg."""
     trunk: str = ""
@@ -513,6 +513,8 @@ class CallbackOpened:
     emergency: bool = False
     why: tuple[str, ...] = ()
     """Of a caller who asked for it: why nobody had taken the call so far."""
+    language: str = ""
+    """What the citizen had chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -538,6 +540,9 @@ class CallbackTried:
     place_at: float
     priority: int | None = None
     emergency: bool = False
+    language: str = ""
+    dnis: str = ""
+    """The number that the citizen sees."""
 
 
 @dataclass(frozen=True, slots=True)

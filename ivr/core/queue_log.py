@@ -1,11 +1,14 @@
 """Journalled events as lines of Asterisk's standard queue log, for report tools that read it.
 
-    epoch|call id|queue|agent|event|data…        names and order of the data: Asterisk's documentation, "Queue Logs"
+    epoch|call id|queue|agent|event|data…
 
-Hold, talk and wait times are whole seconds, a RINGNOANSWER's is in milliseconds, as app_queue writes them. Lines follow
-from what an event does to the call, not from the event's name: joining or leaving a line, answering, hanging up.
-A citizen whom we call back joins the line when they answer. An agent's transfer stands in place of COMPLETEAGENT, with
-the context `outside`, `queue` or `agent`, or with the application in which the others meet.
+Names, order and units of the data: docs.asterisk.org, Operation/Logging/Queue-Logs, and where that is silent (PAUSEALL,
+RINGCANCELED's milliseconds) apps/app_queue.c of Asterisk 22. Hold, talk and wait times are whole seconds. CONNECT has
+the ring's id in the place of a channel's; the recordings are named by it, too.
+
+Lines follow from what an event does to the call, not from the event's name: joining or leaving a line, answering,
+hanging up. A citizen whom we call back joins the line when they answer. An agent's transfer stands in place of
+COMPLETEAGENT, with the context `outside`, `queue` or `agent`, or with the application in which the others meet.
 QUEUESTART is never written: report tools end every call and shift there, and ours live on when the controller restarts.
 """
 
@@ -123,9 +126,10 @@ class QueueLog:
             times = (_s(place.answered_at - place.entered_at), _s(at - place.answered_at), place.first_position)
             yield _line(at, call_id, place.queue, place.agent_id, *_conversation_ended(ring, call), *times)
             place.agent_id = ""
-        elif ring.reason not in ("cancelled", "caller_hung_up", "lost"):
+        elif ring.reason not in ("cancelled", "lost"):
             rang_ms = max(0, round((at - ring.offered_at) * 1000))
-            yield _line(at, call_id, place.queue, ring.agent_id, "RINGNOANSWER", rang_ms)
+            event = "RINGCANCELED" if ring.reason == "caller_hung_up" else "RINGNOANSWER"
+            yield _line(at, call_id, place.queue, ring.agent_id, event, rang_ms)
 
     def _left_line(self, call_id: str, place: Place, call: Call, at: float, by_key: bool) -> Iterator[str]:
         position = self._position(place.queue, call_id)

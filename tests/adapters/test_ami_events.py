@@ -76,6 +76,10 @@ TABLE: dict[str, tuple[Mapping[str, str], object]] = {
         {**CITIZEN, "Event": "AsyncAGIStart", "AccountCode": "x"},
         CallArrived(AT, CALL, LINE, "13800001111", "12345", 8000, "local"),
     ),
+    "a citizen whom we called": (
+        {**CITIZEN, "Event": "AsyncAGIStart", "Context": "callback", "Exten": CALL, "ConnectedLineNum": "12345"},
+        CallArrived(AT, CALL, LINE, "13800001111", "12345", 8000, "local"),
+    ),
     "AGI on another channel of the call": ({**AGENT, "Event": "AsyncAGIStart"}, None),
     "the end of AGI": ({**CITIZEN, "Event": "AsyncAGIEnd"}, LeftAgi(AT, CALL)),
     "the end of a playback": (agi_end("200 result=0"), CommandEnded(AT, CALL, "ab-1", 200, "0", "")),

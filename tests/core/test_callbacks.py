@@ -18,10 +18,11 @@ from ivr.core import events as ev
 from ivr.core.agents import Status
 from ivr.core.callbacks import Callback, Dialling, State
 from ivr.core.calls import REACHED_NOBODY, Call, Outcome, Stage
+from ivr.core.dialplan import Plan
 from ivr.core.events import Event
 from ivr.core.floor import Rules
 from ivr.core.numbers import national
-from tests.core.world import World
+from tests.core.world import World, shipped_plan
 
 MOBILE, OTHER = "13800138000", "13900139000"
 ROUND_THE_CLOCK = Dialling(True, time(0), time(23, 59, 59), missed_after_s=60, pause_s=30)
@@ -30,9 +31,9 @@ ROUND_THE_CLOCK = Dialling(True, time(0), time(23, 59, 59), missed_after_s=60, p
 class Hotline(World):
     """A world that calls back, and watches whom."""
 
-    def __init__(self, seed: int = 1, rules: Dialling = ROUND_THE_CLOCK) -> None:
+    def __init__(self, seed: int = 1, rules: Dialling = ROUND_THE_CLOCK, plan: Plan | None = None) -> None:
         self.missed: dict[str, float] = {}
-        super().__init__(Random(seed), rules=Rules(callback=rules))
+        super().__init__(Random(seed), plan, rules=Rules(callback=rules))
 
     def _perform(self, action: do.Action) -> None:
         if isinstance(action, do.DialCitizen):
@@ -141,6 +142,46 @@ def test_who_asks_is_called_when_an_agent_is_free_and_the_books_show_both_calls(
     call = hotline.floor.calls[call_id]
     assert (call.task_id, call.ani, call.stage) == (task.task_id, MOBILE, Stage.TALKING)
     assert call.wait_s(hotline.now) == 5
+
+
+def _two_languages() -> Plan:
+    """Key 9 is English, with a general line and one prompt of its own."""
+    plan = shipped_plan(
+        {
+            "city": {
+                "language": {"en": {"name": "English", "queue": {"general": "general_en"}}},
+                "menu": {"main": {"key": {"9": {"menu": "main", "language": "en"}}}},
+            },
+            "queues": {"queue": {"general_en": {"name": "英语席", "skill": "enterprise"}}},
+        }
+    )
+    return plan.model_copy(update={"durations": plan.durations | {"en/callback_connecting": 1.0}})
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("queued", [False, True])
+def test_the_citizen_is_called_back_in_their_language_and_by_its_agents(restarts: bool, queued: bool) -> None:
+    hotline = Hotline(plan=_two_languages())
+    call_id = hotline.arrive(MOBILE)
+    (ask,) = (o for o in hotline.lines[call_id].orders if isinstance(o, do.Ask))
+    hotline.tell(ev.StepEnded(hotline.now, call_id, ask.step, "9"))
+    if queued:
+        ask = next(o for o in hotline.lines[call_id].orders if isinstance(o, do.Ask) and o.step != ask.step)
+        hotline.tell(ev.StepEnded(hotline.now, call_id, ask.step))
+    hotline.hang_up(call_id)
+    assert hotline.task.language == "en"
+    if restarts:
+        hotline.restart_controller()
+    hotline.ready("8002")  # speaks no English
+    hotline.wait(100)
+    assert not hotline.dialled()
+    hotline.ready("8001")
+    hotline.wait(1)
+    (tried,) = hotline.dialled()
+    call = hotline.floor.calls[tried]
+    assert (call.ani, call.dnis, call.queue, call.language) == (MOBILE, "12345", "general_en", "en")
+    hotline.answer(tried)
+    assert hotline.lines[tried].orders[0].prompts == ("en/callback_connecting", "recording_notice")  # type: ignore[union-attr]
 
 
 def test_the_place_is_kept_and_nobody_is_jumped() -> None:

@@ -62,6 +62,14 @@ def test_a_ring_without_an_answer_and_a_caller_who_gave_up_behind_another() -> N
     ]
 
 
+def test_a_caller_who_hangs_up_while_it_rings_cancels_the_ring() -> None:
+    ringing = [*queued(A, 100), ev.CallOffered(111, A, R, "8001", ())]
+    assert lines(*ringing, ev.CallEnded(114.5, A, "abandoned"))[1:] == [
+        f"114|{A}|general|Agent/8001|RINGCANCELED|3500",
+        f"114|{A}|general|NONE|ABANDON|1|1|13",
+    ]
+
+
 def test_leaving_the_line_for_another_for_the_static_queue_and_at_the_end_of_the_hotline() -> None:
     assert lines(*queued(A, 100, "enterprise"), ev.CallQueued(121, A, "general", "20 s"), ev.CallFellBack(130, A))[
         1:
@@ -194,6 +202,9 @@ def test_figures_read_from_the_queue_log_are_those_of_the_calls(seed: int) -> No
         assert (call.outcome is Outcome.ABANDONED) == ("ABANDON" in names and "CONNECT" not in names)
         assert names.count("RINGNOANSWER") == sum(
             ring.reason in ("no_answer", "busy", "rejected", "unreachable") for ring in call.rings
+        )
+        assert names.count("RINGCANCELED") == sum(
+            ring.reason == "caller_hung_up" and ring.answered_at is None for ring in call.rings
         )
         entered = names.count("ENTERQUEUE")
         assert entered == sum(names.count(name) for name in LEAVING)

@@ -72,7 +72,8 @@ async def test_the_adapter_dials_says_who_did_not_answer_and_hands_over_who_did(
             await perform(DialCitizen(fourth, TASK, MOBILE, 15))
             await mobile.rings()
             await mobile.answer()
-            assert (await told(CallArrived)).call_id == fourth
+            arrived = await told(CallArrived)
+            assert (arrived.call_id, arrived.ani, arrived.dnis) == (fourth, MOBILE, "12345")
             await perform(RenewLease(fourth, 60))
             await perform(Say(fourth, f"{fourth}:1", ("callback_connecting",)))
             assert not (await told(StepEnded)).failed
@@ -135,10 +136,12 @@ async def test_who_pressed_1_is_rung_when_an_agent_is_ready_and_the_books_show_i
             await asyncio.sleep(2)
             phone.hang_up()
             call = await supervisor.call_that(lambda c: c["stage"] == "rating")
-            assert (call["ani"], call["agent_id"]) == (MOBILE, "8001")
+            assert (call["ani"], call["dnis"], call["agent_id"]) == (MOBILE, "12345", "8001")
             mobile.hang_up()
             call = await supervisor.call_that(lambda c: c["ended_at"] and len(c["recordings"]) == 2)
             assert call["outcome"] == "answered" and call["talk_s"] > 1.5
             assert len([e for e in mobile.events if e.get("type") == "CALL_INCOMING"]) == 1, "rung twice"
             kinds = [entry["kind"] for entry in call["timeline"]]
+            arrived = next(entry["fields"] for entry in call["timeline"] if entry["kind"] == "CallArrived")
+            assert (arrived["ani"], arrived["dnis"]) == (MOBILE, "12345")
             assert kinds[:2] == ["CallbackTried", "CallOffered"] and "CallbackReached" in kinds

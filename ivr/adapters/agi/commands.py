@@ -66,11 +66,16 @@ def outside(action: DialOutside, way: Outside, announcement: str) -> str:
 
 def dial_string(action: DialCitizen, way: Outside) -> str:
     """The channel that Asterisk calls the citizen with. Raises AmiError for what cannot be dialled."""
-    number = "".join(sign for sign in action.number if sign in "+0123456789")
+    number = digits(action)
     if not number or not way.endpoint:
         lacks = "no trunk that leads outside ([outside] trunk)" if number else "no number that can be dialled"
         raise AmiError(f"The callback {action.task_id} was not dialled: there is {lacks}.")
     return f"PJSIP/{number}@{way.endpoint}"
+
+
+def digits(action: DialCitizen) -> str:
+    """The citizen's number as it is dialled."""
+    return "".join(sign for sign in action.number if sign in "+0123456789")
 
 
 def into_room(action: DialRoom, way: Outside, announcement: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from ivr.adapters.agi.commands import Outside, dial_string
+from ivr.adapters.agi.commands import Outside, dial_string, digits
 from ivr.adapters.ami import Ami
 from ivr.core.actions import DialCitizen
 from ivr.core.errors import ActionRefused, ActionTimeout, HotlineError, LinkLost
@@ -52,7 +52,7 @@ class Outgoing:
                 Priority="1",
                 Timeout=str(action.ring_s * 1000),
                 CallerID=f"<{self._way.caller_id}>",
-                Variable=f"IVR_TASK={action.task_id}",
+                Variable=f"IVR_TASK={action.task_id},IVR_CITIZEN={digits(action)}",
                 Async="true",
             )
         except (LinkLost, ActionTimeout) as error:

@@ -163,6 +163,12 @@ def marks_of_nuisance_callers(db: Database) -> None:
     db.execute("alter table calls add column slowed_by text not null default ''")
 
 
+@MIGRATIONS()
+def language_of_who_is_called_back(db: Database) -> None:
+    """What a citizen who is to be called back had chosen."""
+    db.execute("alter table callbacks add column language text not null default ''")
+
+
 def _create(
     db: Database, name: str, columns: dict[str, type], *, pk: str, nullable: frozenset[str] | set[str] = frozenset()
 ) -> None:
