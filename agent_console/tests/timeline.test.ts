@@ -18,7 +18,7 @@ function words(locale: "zh" | "en"): Words {
     t: (key, params) => t(key, params ?? {}),
     te: (key) => te(key),
     locale,
-    queue: (id) => ({ enterprise: "政企通" })[id] ?? id,
+    queue: (id) => ({ enterprise: "政企通", general: "综合席" })[id] ?? id,
     agent: (id) => ({ "8001": "8001 谭思琦" })[id] ?? id,
   };
 }
@@ -43,7 +43,7 @@ describe("timeline", () => {
     );
     expect(told("RingEnded", { reason: "no_answer" })).toBe("振铃结束，未接通：超时未接");
     expect(told("OverloadMet", { queue: "general", why: "general overloaded: 20 callers ahead" })).toBe(
-      "队列繁忙，按规则处理：general 繁忙：前面已有 20 人",
+      "专席繁忙，按规则处理：综合席 繁忙：前面已有 20 人",
     );
     expect(told("CallMovedUp", { by: "banzhang", reason: "独居老人" })).toBe("banzhang 将其提前，理由：独居老人");
     expect(told("CallEnded", { outcome: "abandoned", why: ["skill general: 0 free, 3 signed in"] })).toContain(
@@ -51,10 +51,13 @@ describe("timeline", () => {
     );
     expect(told("RatingGiven", { rating: 1 })).toBe("市民评价：非常满意");
     expect(told("RatingGiven", { rating: 0 })).toBe("市民未评价");
-    expect(told("CallerRecognised", { register: "deputy", name: "张三", level: "市", by: "number" })).toBe("来电号码已登记：人大代表 张三 市");
+    expect(told("CallerRecognised", { register: "deputy", name: "张三", level: "市", by: "number" })).toBe("来电号码已登记：人大代表 张三 市级");
     expect(told("CallerRecognised", { register: "deputy", name: "张三", level: "市", by: "pin" })).toContain("密码核对通过");
+    expect(told("CallerRecognised", { register: "deputy", name: "张三", level: "市", by: "number" }, "en")).toContain("deputies: 张三 city");
+    expect(told("LanguageChosen", { language: "en" })).toBe("改用英语");
+    expect(told("LanguageChosen", { language: "zh" }, "en")).toBe("Goes on in Chinese");
     expect(told("HotlineRecognised", { hotline: "12369", name: "环保热线", mark: "12369" })).toBe("来源是归并热线 12369 环保热线");
-    expect(told("CallQueued", { queue: "enterprise", why: "known deputy" })).toBe("进入“政企通”排队：来电号码在 deputy 名册中");
+    expect(told("CallQueued", { queue: "enterprise", why: "known deputy" })).toBe("进入“政企通”排队：来电号码在人大代表名册中");
     expect(told("CallEnded", { outcome: "abandoned" })).toBe("通话结束，结果：排队中放弃");
   });
 
@@ -69,7 +72,7 @@ describe("timeline", () => {
   it("tells of calling back", () => {
     expect(told("CallbackOpened", { reason: "asked" })).toBe("登记待办回拨：市民要求回拨");
     expect(told("CallbackOpened", { reason: "abandoned" })).toBe("登记待办回拨：排队中放弃");
-    expect(told("CallbackTried", { ani: "13907331234", queue: "enterprise" })).toBe("轮到回拨 13907331234，队列“政企通”");
+    expect(told("CallbackTried", { ani: "13907331234", queue: "enterprise" })).toBe("轮到回拨 13907331234，专席“政企通”");
     expect(told("CallArrived", { ani: "12345", dnis: "cb-1700000000_1-1700000100.1" })).toBe("市民接听了回拨");
     expect(told("CitizenNotReached", { reason: "busy" })).toBe("回拨未接通：占线");
     expect(told("CallbackFailed", { reason: "no_answer", next_at: 1700000000 })).toMatch(/（无人接听），2023-11-1\d .*以后再次呼叫/);

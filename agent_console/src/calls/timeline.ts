@@ -49,24 +49,24 @@ function params(kind: string, fields: Fields, words: Words): Record<string, stri
     case "CallArrived":
       return { ani: text("ani"), dnis: text("dnis") };
     case "CallerRecognised":
-      return { name: text("name"), register: word("register", text("register"), words), level: text("level") };
+      return { person: [text("name"), word("level", text("level"), words)].filter(Boolean).join(" "), register: word("register", text("register"), words) };
     case "CallerSlowed":
-      return { seconds: String(Math.round(Number(fields.slow_s))), why: reading(text("why"), words.locale) };
+      return { seconds: String(Math.round(Number(fields.slow_s))), why: read(text("why"), words) };
     case "HotlineRecognised":
       return { hotline: text("hotline"), name: text("name") };
     case "LanguageChosen":
-      return { language: text("language") };
+      return { language: language(text("language"), words.locale) };
     case "StepStarted":
       return { name: step(text("name"), words) };
     case "StepEnded":
       return { key: text("key"), typed: text("typed") };
     case "CallQueued":
-      return { queue: words.queue(text("queue")), why: reading(text("why"), words.locale) };
+      return { queue: words.queue(text("queue")), why: read(text("why"), words) };
     case "CallOffered": {
       return { agent: words.agent(text("agent_id")), why: reasons(list("why"), words) };
     }
     case "OverloadMet":
-      return { why: reading(text("why"), words.locale) };
+      return { why: read(text("why"), words) };
     case "CallMovedUp":
       return { by: text("by"), reason: text("reason") };
     case "CallerKnown":
@@ -90,7 +90,7 @@ function params(kind: string, fields: Fields, words: Words): Record<string, stri
       return { kind: word("transferKind", text("kind"), words), name: to };
     }
     case "LegDialled":
-      return { name: text("name"), why: reading(text("why"), words.locale) };
+      return { name: text("name"), why: read(text("why"), words) };
     case "CallFound":
       return { doing: word("doing", text("doing"), words) };
     case "RatingGiven":
@@ -107,8 +107,21 @@ export function callbackWhy(reason: string, words: Pick<Words, "t" | "te">): str
   return reason === "asked" ? words.t("callbacks.asked") : word("outcome", reason, words);
 }
 
+function read(why: string, words: Words): string {
+  return reading(why, words.locale, { queue: words.queue, register: (id) => word("register", id, words) });
+}
+
+/** "en" → "英语"; what is no language code stays as it is. */
+function language(code: string, locale: string): string {
+  try {
+    return new Intl.DisplayNames(locale, { type: "language" }).of(code) ?? code;
+  } catch {
+    return code;
+  }
+}
+
 function reasons(why: string[], words: Words): string {
-  return why.map((reason) => reading(reason, words.locale)).join(words.locale === "en" ? "; " : "；");
+  return why.map((reason) => read(reason, words)).join(words.locale === "en" ? "; " : "；");
 }
 
 function step(name: string, words: Words): string {

@@ -1,16 +1,22 @@
-/** The core's reasons are short English phrases of fixed form; these are their Chinese readings. */
-const READINGS: readonly (readonly [RegExp, string])[] = [
+/** What the names in reasons are called: queues and registers have an id and a name. */
+export interface Names {
+  queue: (id: string) => string;
+  register: (id: string) => string;
+}
+
+/** The core's reasons are short English phrases of fixed form; these are their Chinese readings, and what $1 names. */
+const READINGS: readonly (readonly [RegExp, string, (keyof Names)?])[] = [
   [/^key (.+) in the line$/, "排队中按键 $1"],
   [/^key (.+)$/, "按键 $1"],
   [/^wrong key (.+)$/, "按了无效键 $1"],
   [/^silence$/, "未按键"],
   [/^number (.+)$/, "拨打号码 $1"],
   [/^hotline (.+)$/, "拨打归并热线 $1"],
-  [/^PIN of (.+)$/, "$1 名册的密码核对通过"],
+  [/^PIN of (.+)$/, "$1名册的密码核对通过", "register"],
   [/^no PIN$/, "没有输入密码"],
   [/^wrong PIN$/, "密码不对"],
   [/^too many wrong PINs$/, "密码错误次数太多，不再询问"],
-  [/^known (.+)$/, "来电号码在 $1 名册中"],
+  [/^known (.+)$/, "来电号码在$1名册中", "register"],
   [/^caller (.+)$/, "来电号码在名单 $1 中"],
   [/^default$/, "默认去向"],
   [/^(\S+) closed: (.+)$/, "$1 不在开放时间（$2）"],
@@ -20,12 +26,12 @@ const READINGS: readonly (readonly [RegExp, string])[] = [
   [/^leader day$/, "领导接听日"],
   [/^leader day over$/, "领导接听时间已过"],
   [/^(\d+) callers wait for the leader$/, "领导专线已有 $1 人等候"],
-  [/^nobody signed in for (.+)$/, "$1 无人签入"],
-  [/^somebody signed in for (.+)$/, "$1 已有人签入"],
-  [/^(.+) overloaded: (\d+) callers ahead$/, "$1 繁忙：前面已有 $2 人"],
-  [/^(.+) overloaded: waited (\d+) s$/, "$1 繁忙：已等待 $2 秒"],
-  [/^(.+) overloaded: over (\d+) s expected$/, "$1 繁忙：预计还要等 $2 秒以上"],
-  [/^(.+) overloaded: (\d+) s expected$/, "$1 繁忙：预计还要等 $2 秒"],
+  [/^nobody signed in for (.+)$/, "$1 无人签入", "queue"],
+  [/^somebody signed in for (.+)$/, "$1 已有人签入", "queue"],
+  [/^(.+) overloaded: (\d+) callers ahead$/, "$1 繁忙：前面已有 $2 人", "queue"],
+  [/^(.+) overloaded: waited (\d+) s$/, "$1 繁忙：已等待 $2 秒", "queue"],
+  [/^(.+) overloaded: over (\d+) s expected$/, "$1 繁忙：预计还要等 $2 秒以上", "queue"],
+  [/^(.+) overloaded: (\d+) s expected$/, "$1 繁忙：预计还要等 $2 秒", "queue"],
   [/^back in the line$/, "回到队列"],
   [/^place (\d+) in the line$/, "排队第 $1 位"],
   [/^priority (-?\d+)$/, "优先级 $1"],
@@ -68,13 +74,18 @@ const READINGS: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** A reason in the language of the page; what is not known stays as it is. */
-export function reading(why: string, locale: string): string {
+export function reading(why: string, locale: string, names?: Names): string {
   if (locale === "en") return why;
   return why
     .split(", ")
     .map((part) => {
-      const known = READINGS.find(([form]) => form.test(part));
-      return known ? part.replace(known[0], known[1]) : part;
+      for (const [form, text, kind] of READINGS) {
+        const found = form.exec(part);
+        if (!found) continue;
+        const first = kind && names ? names[kind](found[1] ?? "") : (found[1] ?? "");
+        return text.replaceAll("$1", first).replaceAll("$2", found[2] ?? "").replaceAll("$3", found[3] ?? "");
+      }
+      return part;
     })
     .join("，");
 }

@@ -1,4 +1,9 @@
 /** Sounds made by the browser itself: the ring of an agent's telephone, and the tones of the keys. */
+import { ref } from "vue";
+
+/** What the browser's tab says of a call that rings; "" when none does. */
+export const ringing = ref("");
+
 let context: AudioContext | undefined;
 let ringTimer = 0;
 
