@@ -71,6 +71,19 @@ class LeftRoom:
 
 
 @dataclass(frozen=True, slots=True)
+class DialFailed:
+    """Somebody whom the controller had called was not reached, and nothing tells why but the hang-up of their channel.
+
+    That may come before this or after, and not at all when there never was a channel.
+    """
+
+    at: float
+    call_id: str
+    leg_id: str = ""
+    """Of an outside number that was called into a room; "" when it was the citizen."""
+
+
+@dataclass(frozen=True, slots=True)
 class InRoom:
     """Somebody besides the citizen is in the call's room. `who` is a ring id or a leg id."""
 
@@ -106,7 +119,7 @@ class EndpointSeen:
     reachable: bool
 
 
-Sign = CommandEnded | AgentLegBegan | LeftAgi | EndpointSeen | KeyPressed | LeftRoom
+Sign = CommandEnded | AgentLegBegan | LeftAgi | EndpointSeen | KeyPressed | LeftRoom | DialFailed
 
 _ANI_LENGTH = 40
 _WITHHELD = frozenset({"", "<unknown>", "unknown", "anonymous", "restricted", "withheld", "private", "unavailable"})
@@ -316,21 +329,21 @@ def _reason(message: Headers) -> str:
     return _REASONS.get(message.get("Status", ""), "unreachable")
 
 
-_NOT_REACHED = {"3": "no_answer"}
-"""Reason of an OriginateResponse (AST_CONTROL_RINGING: it still rang) → CitizenNotReached.reason. For whoever refuses
-it is 0, but their HangupRequest has come before, with the cause."""
+_STILL_RANG = "3"
+"""Reason of an OriginateResponse (AST_CONTROL_RINGING). For who refuses, and when nobody could be called, it is 0."""
 
 
-def _originated(message: Headers, at: float) -> CitizenNotReached | LeftRoom | None:
+def _originated(message: Headers, at: float) -> CitizenNotReached | LeftRoom | DialFailed | None:
     if message.get("Response", "") != "Failure":
         return None
-    reason = _NOT_REACHED.get(message.get("Reason", ""), "unreachable")
+    rang = message.get("Reason", "") == _STILL_RANG
     # The id of the action is the leg's, the extension is the call's: a channel that was never made has none.
-    whose = message.get("ActionID", "")
+    whose, call_id = message.get("ActionID", ""), message.get("Exten", "")
     if leg := _LEG_ID.fullmatch(whose):
-        return LeftRoom(at, leg[1], whose, reason)
-    call_id = message.get("Exten", "")
-    return CitizenNotReached(at, call_id, reason) if message.get("Context", "") == "callback" and call_id else None
+        return LeftRoom(at, leg[1], whose, "no_answer") if rang else DialFailed(at, leg[1], whose)
+    if message.get("Context", "") != "callback" or not call_id:
+        return None
+    return CitizenNotReached(at, call_id, "no_answer") if rang else DialFailed(at, call_id)
 
 
 _TABLE: dict[str, Callable[[Headers, float], Event | Sign | None]] = {

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from ivr.adapters.agi import Channels, beat, commands
+from ivr.adapters.agi import Channels, Outside, beat, commands
 from ivr.adapters.agi import underway as module
 from ivr.adapters.ami import Ami
 from ivr.core.actions import Ask, AskPin, CancelRing, HangUp, PlayMusic, RenewLease, RingAgent, Say
@@ -74,6 +74,7 @@ class Stage:
             recordings=recordings,
             emit=self._emit,
             clock=lambda: AT,
+            outside=Outside("trunk-city", "12345"),
         )
 
     def _emit(self, event: Event) -> None:

@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.adapters.ami import Message
-from ivr.adapters.ami_events import AgentLegBegan, CommandEnded, EndpointSeen, LeftAgi, LeftRoom, found, translate
+from ivr.adapters.ami_events import (
+    AgentLegBegan,
+    CommandEnded,
+    DialFailed,
+    EndpointSeen,
+    LeftAgi,
+    LeftRoom,
+    found,
+    translate,
+)
 from ivr.core.events import (
     AgentAnswered,
     AgentHungUp,
@@ -18,6 +27,7 @@ from ivr.core.events import (
     CallerHungUp,
     CallFellBack,
     CallFound,
+    CitizenNotReached,
     LegAnswered,
     RingEnded,
     RoomLeft,
@@ -58,6 +68,9 @@ def agi_end(result: str) -> dict[str, str]:
 
 
 OUTSIDE = f"{CALL}/t1"
+TRIED = "cb-1795439350_3-1795440000.1"
+ORIGINATED = {"Event": "OriginateResponse", "Response": "Failure", "Context": "callback", "Exten": TRIED,
+              "Uniqueid": TRIED}  # fmt: skip
 
 TABLE: dict[str, tuple[Mapping[str, str], object]] = {
     "a call": (
@@ -121,7 +134,24 @@ TABLE: dict[str, tuple[Mapping[str, str], object]] = {
     ),
     "one outside cannot be called": (
         {"Event": "OriginateResponse", "Response": "Failure", "ActionID": OUTSIDE, "Reason": "0"},
-        LeftRoom(AT, CALL, OUTSIDE, "unreachable"),
+        DialFailed(AT, CALL, OUTSIDE),
+    ),
+    "one outside does not answer": (
+        {"Event": "OriginateResponse", "Response": "Failure", "ActionID": OUTSIDE, "Reason": "3"},
+        LeftRoom(AT, CALL, OUTSIDE, "no_answer"),
+    ),
+    "a citizen whom we call refuses, or cannot be called": (
+        {**ORIGINATED, "Reason": "0"},
+        DialFailed(AT, TRIED),
+    ),
+    "a citizen whom we call does not answer": (
+        {**ORIGINATED, "Reason": "3"},
+        CitizenNotReached(AT, TRIED, "no_answer"),
+    ),
+    "a citizen whom we call answers": ({**ORIGINATED, "Response": "Success", "Reason": "4"}, None),
+    "a citizen whom we call is busy": (
+        {"Event": "HangupRequest", "Uniqueid": TRIED, "Linkedid": TRIED, "Cause": "17"},
+        CallerHungUp(AT, TRIED, 17),
     ),
     "nobody answers": (ring_ended("NOANSWER"), RingEnded(AT, CALL, RING, "no_answer")),
     "the agent is busy": (ring_ended("BUSY", "17"), RingEnded(AT, CALL, RING, "busy")),

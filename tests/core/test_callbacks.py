@@ -223,6 +223,26 @@ def test_no_answer_frees_the_agent_at_once_and_after_three_tries_a_person_decide
     assert not [t for t in hotline.floor.callbacks.values() if t.open]
 
 
+@pytest.mark.parametrize("cause_first", [True, False])
+def test_a_try_ends_once_and_for_the_reason_that_came_first(cause_first: bool) -> None:
+    hotline = Hotline()
+    _asked(hotline)
+    hotline.ready()
+    (call_id,) = hotline.dialled()
+    ends: list[Event] = [
+        ev.CallerHungUp(hotline.now, call_id, 17),
+        ev.CitizenNotReached(hotline.now, call_id, "unreachable"),
+    ]
+    for event in ends if cause_first else reversed(ends):
+        hotline.tell(event)
+    del hotline.lines[call_id]
+    (failed,) = [event for event in hotline.journal if isinstance(event, ev.CallbackFailed)]
+    assert failed.reason == ("busy" if cause_first else "unreachable")
+    assert (hotline.task.state, hotline.task.tries) == (State.OPEN, 1)
+    assert hotline.floor.agents["8002"].status is Status.READY
+    assert len([event for event in hotline.journal if getattr(event, "outcome", "") == Outcome.NOT_REACHED]) == 1
+
+
 def test_when_the_agent_does_not_answer_the_citizen_heads_the_line() -> None:
     hotline = Hotline()
     _asked(hotline)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import pytest
 
@@ -23,6 +23,7 @@ from ivr.core.events import (
     CallFellBack,
     CallFound,
     CallsCounted,
+    CitizenNotReached,
     Event,
     PhoneLost,
     PhoneReached,
@@ -90,11 +91,26 @@ class Controller:
 
     async def told(self, kind: type[E], within_s: float = PATIENCE_S) -> E:
         """The next event of that kind; others before it are passed over."""
-        async with asyncio.timeout(within_s):
-            while True:
-                event = await self.inbox.get()
-                if isinstance(event, kind):
-                    return event
+        return cast(E, await self._next(lambda event: isinstance(event, kind), kind.__name__, within_s))
+
+    async def end_of(self, call_id: str) -> CallArrived | CitizenNotReached | CallerHungUp:
+        """How an attempt to reach a citizen ends (`DialCitizen`): the first of what may end it."""
+        ends = CallArrived | CitizenNotReached | CallerHungUp
+        event = await self._next(lambda e: isinstance(e, ends) and e.call_id == call_id, f"the end of {call_id}")
+        assert isinstance(event, ends)
+        return event
+
+    async def _next(self, fits: Callable[[Event], bool], what: str, within_s: float = PATIENCE_S) -> Event:
+        passed_over: list[Event] = []
+        try:
+            async with asyncio.timeout(within_s):
+                while True:
+                    event = await self.inbox.get()
+                    if fits(event):
+                        return event
+                    passed_over.append(event)
+        except TimeoutError:
+            raise AssertionError(f"{what} was not told within {within_s} s; passed over: {passed_over}") from None
 
 
 @pytest.fixture

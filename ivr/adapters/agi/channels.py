@@ -20,6 +20,7 @@ from ivr.adapters.ami import Ami, Message
 from ivr.adapters.ami_events import (
     AgentLegBegan,
     CommandEnded,
+    DialFailed,
     EndpointSeen,
     InRoom,
     KeyPressed,
@@ -98,7 +99,7 @@ class Channels:
     ) -> None:
         self._ami = ami
         self._outside = outside or commands.Outside()
-        self._outgoing = Outgoing(ami, self._outside, lambda lost: self._tell(self._noted(lost)), clock)
+        self._outgoing = Outgoing(ami, self._outside, self._not_reached, clock)
         self._prompt_path = prompt_path
         self._prompt_s = prompt_s
         self._recordings = recordings
@@ -225,7 +226,11 @@ class Channels:
                 self._key_pressed(told)
             case LeftRoom():
                 # It says nothing of the citizen's own channel, so that one has not spoken for itself.
+                self._outgoing.over(told.who)
                 self._emit(_left_room(told))
+            case DialFailed():
+                if told.leg_id or told.call_id in self._calls.keys() | self._outgoing.call_ids:
+                    self._outgoing.failed(told)
             case LeftAgi():
                 if call := self._calls.get(told.call_id):
                     call.left()
@@ -262,6 +267,13 @@ class Channels:
             case LegEnded() if call := self._calls.get(event.call_id):
                 call.leg_over(event.leg_id)
         return event
+
+    def _not_reached(self, event: CitizenNotReached | LegEnded) -> None:
+        if isinstance(event, LegEnded):
+            self._outgoing.over(event.leg_id)
+            self._emit(event)
+        else:
+            self._tell(self._noted(event))
 
     def _tell(self, event: Event) -> None:
         if self._spoke is not None:
