@@ -71,6 +71,7 @@ class State:
     queues: Mapping[str, str]
     departments: Mapping[str, Department]
     callbacks: Mapping[str, callbacks.Callback]
+    due_at: Callable[[callbacks.Callback], float | None]
     warnings: Sequence[str]
     marks: Marks
 
@@ -191,7 +192,8 @@ class Hotline:
         departments = self.floor.plan.departments.department
         warnings = [check.sentence for check in self.checks() if not check.ok]
         floor = self.floor
-        return State(floor.calls, floor.agents, names, departments, floor.callbacks, warnings, floor.marks)
+        due_at = partial(callbacks.due_at, rules=floor.rules.callback, timezone=floor.plan.city.timezone)
+        return State(floor.calls, floor.agents, names, departments, floor.callbacks, due_at, warnings, floor.marks)
 
     def checks(self) -> list[CheckView]:
         speech = self.recogniser.state

@@ -23,8 +23,8 @@ function words(locale: "zh" | "en"): Words {
   };
 }
 
-function told(kind: string, fields: TimelineEntry["fields"], locale: "zh" | "en" = "zh"): string {
-  return sentence({ kind, fields }, words(locale));
+function told(kind: string, fields: TimelineEntry["fields"], locale: "zh" | "en" = "zh", calledBack = false): string {
+  return sentence({ kind, fields }, words(locale), calledBack);
 }
 
 describe("timeline", () => {
@@ -73,7 +73,7 @@ describe("timeline", () => {
     expect(told("CallbackOpened", { reason: "asked" })).toBe("登记待办回拨：市民要求回拨");
     expect(told("CallbackOpened", { reason: "abandoned" })).toBe("登记待办回拨：排队中放弃");
     expect(told("CallbackTried", { ani: "13907331234", queue: "enterprise" })).toBe("轮到回拨 13907331234，专席“政企通”");
-    expect(told("CallArrived", { ani: "12345", dnis: "cb-1700000000_1-1700000100.1" })).toBe("市民接听了回拨");
+    expect(told("CallArrived", { ani: "13907331234", dnis: "12345" }, "zh", true)).toBe("市民接听了回拨");
     expect(told("CitizenNotReached", { reason: "busy" })).toBe("回拨未接通：占线");
     expect(told("CallbackFailed", { reason: "no_answer", next_at: 1700000000 })).toMatch(/（无人接听），2023-11-1\d .*以后再次呼叫/);
     expect(told("CallbackDropped", { reason: "called_again" })).toContain("已再次来电");

@@ -19,6 +19,7 @@ async def test_a_supervisor_sees_orders_and_closes_them(world: World) -> None:
         "政企通",
     )
     assert (task["call_id"], task["history"][0]["what"]) == (call_id, "opened")
+    assert task["next_at"] is None, "this hotline has no way outside"
     path = f"/api/callbacks/{task['task_id']}"
 
     ordered = await (await boss.post(f"{path}/call")).json()

@@ -55,6 +55,7 @@ async def test_consult_answered_complete(talk: tuple[World, str, Client]) -> Non
     assert (await order(agent, kind="blind", number="12345"))[1]["code"] == "transfer_refused", "one at a time"
     await world.tell(ev.AgentMoved(world.clock(), call_id, ring.ring_id))
     assert world.floor.calls[call_id].stage is Stage.CONSULTING
+    assert (await order(agent, kind="three_way", number="119"))[1]["code"] == "bad_request", "whom is clear"
     assert (await order(agent, kind="complete"))[1]["code"] == "transfer_refused", "nobody has answered"
     await world.tell(ev.LegAnswered(world.clock(), call_id, f"{call_id}/t1"))
     status, call = await order(agent, kind="complete")
@@ -62,6 +63,16 @@ async def test_consult_answered_complete(talk: tuple[World, str, Client]) -> Non
     boss = await world.browser("banzhang")
     told = await (await boss.get(f"/api/calls/{call_id}")).json()
     assert [(leg["name"], leg["number"], leg["room"]) for leg in told["legs"]] == [("110", "110", True)]
+
+
+async def test_the_citizen_is_brought_in_while_consulting(talk: tuple[World, str, Client]) -> None:
+    world, call_id, agent = talk
+    ring = world.floor.calls[call_id].ring
+    assert ring
+    await order(agent, kind="consult", department="police")
+    await world.tell(ev.AgentMoved(world.clock(), call_id, ring.ring_id))
+    status, call = await order(agent, kind="three_way")
+    assert (status, call["stage"]) == (200, "room")
 
 
 @pytest.mark.parametrize(

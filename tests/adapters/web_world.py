@@ -11,6 +11,7 @@ import time
 import wave
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,6 +25,7 @@ from ivr.adapters.store import Account, Store
 from ivr.adapters.web import Deps, create_app, publish
 from ivr.adapters.web.access import secret_hash
 from ivr.adapters.web.schemas import CheckView, PhoneSettings
+from ivr.core import callbacks
 from ivr.core import events as ev
 from ivr.core.abuse import Marks
 from ivr.core.agents import Agent
@@ -52,6 +54,7 @@ class State:
     queues: dict[str, str]
     departments: dict[str, Department]
     callbacks: dict[str, Callback]
+    due_at: Callable[[Callback], float | None]
     warnings: list[str]
     marks: Marks
 
@@ -117,7 +120,8 @@ class World:
         names = {name: queue.name for name, queue in self.floor.plan.queues.queue.items()}
         departments = self.floor.plan.departments.department
         floor = self.floor
-        return State(floor.calls, floor.agents, names, departments, floor.callbacks, self.warnings, floor.marks)
+        due_at = partial(callbacks.due_at, rules=floor.rules.callback, timezone=floor.plan.city.timezone)
+        return State(floor.calls, floor.agents, names, departments, floor.callbacks, due_at, self.warnings, floor.marks)
 
     def checks(self) -> list[CheckView]:
         return [

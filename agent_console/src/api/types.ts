@@ -528,6 +528,8 @@ export interface components {
             readonly about: string;
             /** Slowed By */
             readonly slowed_by: string;
+            /** Task Id */
+            readonly task_id: string;
             /** Agent Id */
             readonly agent_id: string;
             /** Agent Name */
@@ -611,6 +613,8 @@ export interface components {
             readonly about: string;
             /** Slowed By */
             readonly slowed_by: string;
+            /** Task Id */
+            readonly task_id: string;
             /** Agent Id */
             readonly agent_id: string;
             /** Agent Name */
@@ -695,7 +699,7 @@ export interface components {
             /** Opened At */
             readonly opened_at: number;
             /** Next At */
-            readonly next_at: number;
+            readonly next_at: number | null;
             /** Tries */
             readonly tries: number;
             /** History */
@@ -1111,7 +1115,8 @@ export interface components {
          * TransferOrder
          * @description What an agent wants for the citizen whom they talk with; `blind`, `consult` and `three_way` need to whom.
          *
-         *     `consult` and `three_way` call a department or a number. `complete`: the agent leaves the two others. `cancel`: the
+         *     `consult` and `three_way` call a department or a number; `three_way` while consulting brings the citizen in, and
+         *     needs to whom no more. `complete`: the agent leaves the two others. `cancel`: the
          *     outside number leaves.
          */
         readonly TransferOrder: {

@@ -13,10 +13,13 @@ export interface Words {
 
 type Fields = TimelineEntry["fields"];
 
-/** One event as a sentence, `timeline.<kind>` in the messages; an event of an unknown kind is shown as it is. */
-export function sentence(entry: Pick<TimelineEntry, "fields"> & { kind: string }, words: Words): string {
+/**
+ * One event as a sentence, `timeline.<kind>` in the messages; an event of an unknown kind is shown as it is.
+ * `calledBack`: of a call that we made to call a citizen back.
+ */
+export function sentence(entry: Pick<TimelineEntry, "fields"> & { kind: string }, words: Words, calledBack = false): string {
   const { kind, fields } = entry;
-  const key = `timeline.${variant(kind, fields)}`;
+  const key = `timeline.${variant(kind, fields, calledBack)}`;
   return words.te(key) ? words.t(key, params(kind, fields, words)) : `${kind} ${JSON.stringify(fields)}`;
 }
 
@@ -27,7 +30,7 @@ export function word(group: string, value: string, words: Pick<Words, "t" | "te"
 }
 
 /** Some kinds have two sentences, told apart by a field. */
-function variant(kind: string, fields: Fields): string {
+function variant(kind: string, fields: Fields, calledBack: boolean): string {
   if (kind === "StepEnded") {
     if (fields.failed) return "StepEndedFailed";
     if (fields.typed) return "StepEndedPin";
@@ -36,7 +39,7 @@ function variant(kind: string, fields: Fields): string {
   if (kind === "RatingGiven") return fields.rating ? "RatingGiven" : "RatingGivenNone";
   if (kind === "CallerRecognised") return fields.by === "pin" ? "CallerRecognisedPin" : "CallerRecognised";
   if (kind === "CallEnded" && Array.isArray(fields.why) && fields.why.length) return "CallEndedWhy";
-  if (kind === "CallArrived" && String(fields.dnis).startsWith("cb-")) return "CallArrivedBack";
+  if (kind === "CallArrived" && calledBack) return "CallArrivedBack";
   if (kind === "CallArrived") return fields.ani ? "CallArrived" : "CallArrivedWithheld";
   if (kind === "CallbackDropped" && fields.reason === "asked_anew") return "CallbackDroppedAnew";
   return kind;

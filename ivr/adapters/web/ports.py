@@ -46,6 +46,10 @@ class LiveState(Protocol):
         """Open tasks by id, and those that ended a moment ago."""
 
     @property
+    def due_at(self) -> Callable[[Callback], float | None]:
+        """From when on a task is called; None when it is not before a person orders it."""
+
+    @property
     def warnings(self) -> Sequence[str]:
         """Sentences for people."""
 
@@ -122,6 +126,8 @@ class CallRow(Protocol):
     def about(self) -> str: ...
     @property
     def slowed_by(self) -> str: ...
+    @property
+    def task_id(self) -> str: ...
     @property
     def agent_id(self) -> str:
         """The agent who has the call or spoke with the citizen, or ""."""

@@ -125,6 +125,8 @@ class CallSummary(_View):
     """The leader day for which it came: unit, leader and subject, or empty."""
     slowed_by: str
     """`mark` (a nuisance caller), `number` or `trunk`: why it stood further back in the line; else empty."""
+    task_id: str
+    """The callback that this call, which we made, is a try of; empty for a call that came in."""
     agent_id: str
     agent_name: str
     outcome: Outcome | None
@@ -264,8 +266,8 @@ class CallbackView(_View):
     call_id: str
     """The call that it came from."""
     opened_at: float
-    next_at: float
-    """The next try is not before."""
+    next_at: float | None
+    """The next try is not before; null when nobody is called before a person orders it, and when it is over."""
     tries: int
     history: list[CallbackEntry]
 
@@ -462,7 +464,8 @@ class Departments(_View):
 class TransferOrder(BaseModel):
     """What an agent wants for the citizen whom they talk with; `blind`, `consult` and `three_way` need to whom.
 
-    `consult` and `three_way` call a department or a number. `complete`: the agent leaves the two others. `cancel`: the
+    `consult` and `three_way` call a department or a number; `three_way` while consulting brings the citizen in, and
+    needs to whom no more. `complete`: the agent leaves the two others. `cancel`: the
     outside number leaves.
     """
 

@@ -7,7 +7,7 @@ from ivr.adapters.web.problems import Refused
 from ivr.adapters.web.schemas import CallSummary, Colleague, Department, Departments, TransferOrder
 from ivr.adapters.web.views import call_summary
 from ivr.core import events as ev
-from ivr.core.calls import fits
+from ivr.core.calls import Call, Stage, fits
 
 _CALLS = frozenset({"blind", "consult", "three_way"})
 """Kinds that need to whom."""
@@ -36,19 +36,20 @@ async def transfer(ask: Ask) -> CallSummary:
         raise Refused("not_an_agent")
     if call is None or call.ring is None or call.ring.agent_id != agent.agent_id:
         raise Refused("no_talk")
-    event = ev.TransferAsked(deps.clock(), call.call_id, call.ring.ring_id, given.kind, **_to(ask, given))
+    event = ev.TransferAsked(deps.clock(), call.call_id, call.ring.ring_id, given.kind, **_to(ask, given, call))
     if not fits(call, event):
         raise Refused("transfer_refused")
     await deps.submit(event)
     return call_summary(state.calls[call.call_id], state, deps.clock())
 
 
-def _to(ask: Ask, given: TransferOrder) -> dict[str, str]:
+def _to(ask: Ask, given: TransferOrder, call: Call) -> dict[str, str]:
     """Whom the citizen is given to, as the fields of the event."""
     state = ask.parts.deps.live.state()
     named = [value for value in (given.department, given.number, given.queue, given.agent) if value]
     fits_kind = given.kind == "blind" or not (given.queue or given.agent)
-    if len(named) != (given.kind in _CALLS) or not fits_kind:
+    brings_in = given.kind == "three_way" and call.stage is Stage.CONSULTING
+    if len(named) != (given.kind in _CALLS and not brings_in) or not fits_kind:
         raise Refused("bad_request", "to")
     if given.department:
         department = state.departments.get(given.department)
