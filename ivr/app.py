@@ -37,6 +37,7 @@ from ivr.core.abuse import Marks
 from ivr.core.actions import Action
 from ivr.core.agents import Agent, Profile
 from ivr.core.books import Books
+from ivr.core.callbacks import Callback
 from ivr.core.calls import Call
 from ivr.core.departments import Department
 from ivr.core.errors import AmiError, HotlineError, PbxError, RegisterError, StoreError
@@ -70,8 +71,8 @@ class State:
     agents: Mapping[str, Agent]
     queues: Mapping[str, str]
     departments: Mapping[str, Department]
-    callbacks: Mapping[str, callbacks.Callback]
-    due_at: Callable[[callbacks.Callback], float | None]
+    callbacks: Mapping[str, Callback]
+    due_at: Callable[[Callback], float | None]
     warnings: Sequence[str]
     marks: Marks
 
