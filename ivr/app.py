@@ -74,6 +74,7 @@ class State:
     callbacks: Mapping[str, Callback]
     due_at: Callable[[Callback], float | None]
     warnings: Sequence[str]
+    timezone: str
     marks: Marks
 
 
@@ -193,8 +194,11 @@ class Hotline:
         departments = self.floor.plan.departments.department
         warnings = [check.sentence for check in self.checks() if not check.ok]
         floor = self.floor
-        due_at = partial(callbacks.due_at, rules=floor.rules.callback, timezone=floor.plan.city.timezone)
-        return State(floor.calls, floor.agents, names, departments, floor.callbacks, due_at, warnings, floor.marks)
+        zone = floor.plan.city.timezone
+        due_at = partial(callbacks.due_at, rules=floor.rules.callback, timezone=zone)
+        return State(
+            floor.calls, floor.agents, names, departments, floor.callbacks, due_at, warnings, zone, floor.marks
+        )
 
     def checks(self) -> list[CheckView]:
         speech = self.recogniser.state

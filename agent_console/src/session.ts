@@ -2,6 +2,7 @@ import { shallowRef } from "vue";
 
 import { ApiError, api } from "./api/client";
 import type { Me } from "./api/types";
+import { setZone } from "./calls/time";
 import * as link from "./live/link";
 import { startAgentPhone, stopAgentPhone } from "./phone/agent";
 
@@ -15,11 +16,16 @@ export function whenSignedOut(signedOut: () => void): void {
   onSignedOut = signedOut;
 }
 
+function became(who: Me): void {
+  setZone(who.timezone);
+  me.value = who;
+}
+
 /** Find out who is signed in, once per page load. Throws ApiError when the server cannot tell. */
 export async function recall(): Promise<void> {
   if (me.value !== undefined) return;
   try {
-    me.value = await api.me();
+    became(await api.me());
   } catch (error) {
     if (!(error instanceof ApiError && error.status === 401)) throw error;
     me.value = null;
@@ -27,7 +33,7 @@ export async function recall(): Promise<void> {
 }
 
 export async function signIn(user: string, password: string): Promise<void> {
-  me.value = await api.signIn({ user, password });
+  became(await api.signIn({ user, password }));
 }
 
 /** Sign the agent out of the floor, and the user out of the console. */

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 
-import { dateTime, duration, grouped, shortMoment, timeOfDay } from "../src/calls/time";
+import { dateTime, dayStart, duration, grouped, shortMoment, setZone, timeOfDay } from "../src/calls/time";
 
 const ZONE = "Asia/Shanghai";
 const MOMENT = Date.UTC(2026, 10, 23, 6, 3, 5) / 1000;
@@ -19,6 +19,25 @@ it("writes moments in the zone, on a 24-hour clock", () => {
 it("leaves out the date of today only", () => {
   expect(shortMoment(MOMENT, MOMENT + 60, ZONE)).toBe("14:03:05");
   expect(shortMoment(MOMENT, MOMENT + 86_400, ZONE)).toBe("2026-11-23 14:03:05");
+});
+
+it("writes in the hotline's zone once that is known", () => {
+  setZone(ZONE);
+  expect(dateTime(MOMENT)).toBe("2026-11-23 14:03:05");
+  setZone("America/New_York");
+  expect(timeOfDay(MOMENT)).toBe("01:03:05");
+});
+
+it.each([
+  ["2026-11-23", "Asia/Shanghai", 24],
+  ["2026-03-08", "America/New_York", 23],
+  ["2026-11-01", "America/New_York", 25],
+  ["2026-10-25", "Europe/Berlin", 25],
+  ["2026-12-31", "Pacific/Auckland", 24],
+])("knows when %s begins and ends in %s", (day, zone, hours) => {
+  const begin = dayStart(day, 0, zone);
+  expect(dateTime(begin, zone)).toBe(`${day} 00:00:00`);
+  expect((dayStart(day, 1, zone) - begin) / 3600).toBe(hours);
 });
 
 it("groups mobile numbers", () => {

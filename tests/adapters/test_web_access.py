@@ -93,7 +93,8 @@ async def test_signing_in_and_out(world: World) -> None:
     client = await world.client()
     answer = await client.post("/api/session", json={"user": "8001", "password": PASSWORD})
     assert await answer.json() == {
-        "user": "8001", "role": "agent", "agent_id": "8001", "name": "谭思琦", "city": "株洲", "demonstration": False,
+        "user": "8001", "role": "agent", "agent_id": "8001", "name": "谭思琦", "city": "株洲",
+        "timezone": "Asia/Shanghai", "demonstration": False,
     }  # fmt: skip
     cookie = answer.headers["Set-Cookie"]
     assert "HttpOnly" in cookie

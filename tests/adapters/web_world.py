@@ -56,6 +56,7 @@ class State:
     callbacks: dict[str, Callback]
     due_at: Callable[[Callback], float | None]
     warnings: list[str]
+    timezone: str
     marks: Marks
 
 
@@ -120,8 +121,11 @@ class World:
         names = {name: queue.name for name, queue in self.floor.plan.queues.queue.items()}
         departments = self.floor.plan.departments.department
         floor = self.floor
-        due_at = partial(callbacks.due_at, rules=floor.rules.callback, timezone=floor.plan.city.timezone)
-        return State(floor.calls, floor.agents, names, departments, floor.callbacks, due_at, self.warnings, floor.marks)
+        zone = floor.plan.city.timezone
+        due_at = partial(callbacks.due_at, rules=floor.rules.callback, timezone=zone)
+        return State(
+            floor.calls, floor.agents, names, departments, floor.callbacks, due_at, self.warnings, zone, floor.marks
+        )
 
     def checks(self) -> list[CheckView]:
         return [

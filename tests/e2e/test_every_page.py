@@ -37,8 +37,6 @@ async () => {
 async def faults(page: Page) -> list[Any]:
     """What axe-core calls serious or critical, and whether the page is wider than the screen."""
     await page.wait_for_selector(".el-loading-mask", state="hidden")
-    if await page.evaluate("typeof axe === 'undefined'"):
-        await page.add_script_tag(path=str(AXE))
     found: list[Any] = await page.evaluate(_VIOLATIONS)
     wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return [*found, *([f"{wide} pixels too wide"] if wide > 0 else [])]
@@ -77,6 +75,7 @@ async def test_nothing_keeps_anybody_out(tmp_path: Path) -> None:
     async with hotline(tmp_path) as up, up.signed_in("banzhang") as supervisor:
         call_id = await something_to_show(up, supervisor, tmp_path)
         async with chromium(tmp_path / "silence.wav") as page:
+            await page.add_init_script(path=AXE)
             await page.set_viewport_size({"width": 1024, "height": 768})
             await page.goto(up.url.replace("127.0.0.1", "localhost"))
             await page.wait_for_selector("[data-test=submit-sign-in]")
@@ -92,6 +91,7 @@ async def test_nothing_keeps_anybody_out(tmp_path: Path) -> None:
             await page.wait_for_selector("[data-test=timeline]")
             await in_both_languages(page, "call", wrong)
         async with chromium(tmp_path / "silence.wav") as page:
+            await page.add_init_script(path=AXE)
             await page.set_viewport_size({"width": 1024, "height": 768})
             await sign_in(page, up, "8001")
             await page.wait_for_selector("[data-test=phone-link][data-link=ready]")
@@ -111,6 +111,7 @@ async def test_nothing_keeps_anybody_out(tmp_path: Path) -> None:
                 await page.keyboard.press("Alt+x")
                 await page.wait_for_selector("[data-test=phone-call][data-phase=none]")
         async with chromium(tmp_path / "silence.wav") as page:
+            await page.add_init_script(path=AXE)
             await page.set_viewport_size({"width": 390, "height": 844})
             await sign_in(page, up, "banzhang", "/phone")
             await page.wait_for_selector("[data-test=citizen-phone][data-link=ready]", timeout=1000 * PATIENCE_S)

@@ -923,6 +923,8 @@ export interface components {
             readonly name: string;
             /** City */
             readonly city: string;
+            /** Timezone */
+            readonly timezone: string;
             /** Demonstration */
             readonly demonstration: boolean;
         };

@@ -1,3 +1,12 @@
+import { ref } from "vue";
+
+/** The hotline's time zone, in which all moments are written; the browser's own until it is known. */
+const hotline = ref<string>();
+
+export function setZone(zone: string): void {
+  hotline.value = zone;
+}
+
 /** 65 → "1:05", 3725 → "1:02:05". Negative and missing times are 0:00 and "–". */
 export function duration(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined) return "–";
@@ -8,19 +17,26 @@ export function duration(seconds: number | null | undefined): string {
 }
 
 /** Time of day of a moment, "14:03:25". */
-export function timeOfDay(at_s: number, zone?: string): string {
+export function timeOfDay(at_s: number, zone = hotline.value): string {
   return new Intl.DateTimeFormat("sv-SE", { timeStyle: "medium", timeZone: zone }).format(at_s * 1000);
 }
 
 /** Date and time of a moment, "2026-11-23 14:03:25". */
-export function dateTime(at_s: number, zone?: string): string {
+export function dateTime(at_s: number, zone = hotline.value): string {
   return new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium", timeZone: zone }).format(at_s * 1000);
 }
 
 /** "14:03:25" for a moment of today, else with the date. */
-export function shortMoment(at_s: number, now_s: number, zone?: string): string {
+export function shortMoment(at_s: number, now_s: number, zone = hotline.value): string {
   const day = (s: number) => dateTime(s, zone).slice(0, 10);
   return day(at_s) === day(now_s) ? timeOfDay(at_s, zone) : dateTime(at_s, zone);
+}
+
+/** When a day like "2026-11-23" begins; `days` later when given. Clocks that are put on at midnight are none of ours. */
+export function dayStart(day: string, days = 0, zone = hotline.value): number {
+  const there_s = Date.parse(`${day}T00:00:00Z`) / 1000 + 86_400 * days;
+  const ahead = (at_s: number) => Date.parse(`${dateTime(at_s, zone).replace(" ", "T")}Z`) / 1000 - at_s;
+  return there_s - ahead(there_s - ahead(there_s));
 }
 
 /** A telephone number in groups: 13907331234 → "139 0733 1234"; others stay as they are. */

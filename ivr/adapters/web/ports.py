@@ -54,6 +54,10 @@ class LiveState(Protocol):
         """Sentences for people."""
 
     @property
+    def timezone(self) -> str:
+        """The hotline's, an IANA name."""
+
+    @property
     def marks(self) -> Marks:
         """Nuisance callers."""
 

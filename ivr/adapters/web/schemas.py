@@ -362,6 +362,8 @@ class Me(_View):
     """The work number that this account answers calls as, or empty."""
     name: str
     city: str
+    timezone: str
+    """The hotline's, for example Asia/Shanghai: its pages write all times in it."""
     demonstration: bool
     """True when signed in with an account that `make run` made to try the system."""
 

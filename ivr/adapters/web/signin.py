@@ -38,5 +38,6 @@ def _me(ask: Ask, who: Identity) -> Me:
         agent_id=who.agent_id,
         name=who.name,
         city=ask.parts.deps.city,
+        timezone=ask.parts.deps.live.state().timezone,
         demonstration=who.demonstration,
     )
