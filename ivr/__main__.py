@@ -182,6 +182,11 @@ def simulate(
     talk: Annotated[float, typer.Option(min=1, help="Mean talk time in seconds.")] = 180,
     wrap_up: Annotated[float, typer.Option(min=0, help="Wrap-up in seconds.")] = 30,
     patience: Annotated[float | None, typer.Option(min=1, help="Mean patience in seconds; else endless.")] = None,
+    callback: Annotated[int, typer.Option(min=0, max=100, help="Percent who take a callback that is offered.")] = 0,
+    reached: Annotated[
+        int, typer.Option(min=0, max=100, help="Percent of tries to call back that are answered.")
+    ] = 100,
+    trunk: Annotated[str, typer.Option(help="Trunk that the calls come over, whose limit is applied then.")] = "",
     share: Annotated[list[str] | None, typer.Option(help="Share of a queue in --calls, as enterprise=8.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same day.")] = 1,
     csv: Annotated[Path | None, typer.Option(help="Write the half hours to this file, too.")] = None,
@@ -189,9 +194,10 @@ def simulate(
     """Simulate a day with the hotline's own matcher: service level, waits, and what one more agent would change."""
     settings, root = _load(file)
     plan = plans.load(root, settings.city.language)
-    handling = Handling(talk, wrap_up, patience)
-    day = simulation.Day(calls, arrivals, agents, roster, simulation.shares(share or [], plan), handling, seed)
-    result = simulation.simulate(day, plan)
+    handling = Handling(talk, wrap_up, patience, asks=callback / 100, reached=reached / 100)
+    shares = simulation.shares(share or [], plan)
+    day = simulation.Day(calls, arrivals, agents, roster, shares, handling, seed, trunk)
+    result = simulation.simulate(day, plan, settings)
     out.print(simulation_table.table(result), soft_wrap=False)
     for line in simulation_table.summary(result):
         out.print(line)

@@ -9,19 +9,23 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from pathlib import Path
 
+from ivr.config import Config
 from ivr.core import demand
 from ivr.core import roster as rosters
 from ivr.core import simulate as sim
-from ivr.core.demand import Caller, Handling
+from ivr.core.demand import Arrival, Caller, Handling
 from ivr.core.dialplan import Plan
 from ivr.core.errors import SimulationError
+from ivr.core.figures import Figures
 from ivr.core.roster import Shift
-from ivr.core.simulate import Figures
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What to simulate: `calls` or a file of arrivals, `agents` or a file of shifts."""
+    """What to simulate: `calls` or a file of arrivals, `agents` or a file of shifts.
+
+    `trunk`: over which those calls come of which nothing else is said; "" for none, and no limit.
+    """
 
     calls: int | None
     arrivals: Path | None
@@ -30,25 +34,38 @@ class Day:
     shares: dict[str, float]
     handling: Handling
     seed: int
+    trunk: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """The half hours, and the same ones again with one more agent (None when nobody could be added with any effect)."""
 
-    parts: list[Figures]
+    day: sim.Day
     extra: Shift | None
     more: list[Figures] | None
 
 
-def simulate(day: Day, plan: Plan) -> Result:
+def simulate(day: Day, plan: Plan, settings: Config) -> Result:
     """Run the day twice, the second time with one more agent and the same callers. Raises SimulationError."""
-    rules = plan.queues.queue, plan.queues.order
-    calls = _callers(day, plan)
+    rules = plan.queues.queue, plan.queues.order, _rules(plan, settings)
+    calls = _callers(day, plan, settings)
     shifts = _shifts(day, [word for queue in plan.queues.queue.values() for word in queue.words], sim.days_of(calls))
-    parts = sim.run(calls, shifts, *rules)
-    extra = sim.one_more(calls, shifts, parts)
-    return Result(parts, extra, sim.run(calls, [*shifts, extra], *rules) if extra else None)
+    once = sim.run(calls, shifts, *rules)
+    extra = sim.one_more(shifts, once.parts)
+    return Result(once, extra, sim.run(calls, [*shifts, extra], *rules).parts if extra else None)
+
+
+def _rules(plan: Plan, settings: Config) -> sim.Rules:
+    announced_s = plan.durations.get(plan.queues.announce.next, 0.0)
+    offers_s = {
+        name: announced_s + sum(plan.durations.get(prompt, 0.0) for prompt in queue.prompt)
+        for name, queue in plan.queues.queue.items()
+        if any(target.callback for target in queue.key.values())
+    }
+    return sim.Rules(
+        plan.pacing, settings.channels, lambda ani: plan.listed(ani) is not None, settings.dialling, offers_s
+    )
 
 
 def shares(words: Sequence[str], plan: Plan) -> dict[str, float]:
@@ -69,13 +86,19 @@ def shares(words: Sequence[str], plan: Plan) -> dict[str, float]:
     return found
 
 
-def _callers(day: Day, plan: Plan) -> list[Caller]:
+def _callers(day: Day, plan: Plan, settings: Config) -> list[Caller]:
     rng = random.Random(day.seed)
-    if day.arrivals and not day.calls:
-        return demand.callers(read_arrivals(day.arrivals, plan), day.handling, rng)
-    if day.calls and not day.arrivals:
-        return demand.callers(demand.profile(day.calls, day.shares, rng), day.handling, rng)
-    raise SimulationError("Give either --calls NUMBER or --arrivals FILE.")
+    if bool(day.arrivals) == bool(day.calls):
+        raise SimulationError("Give either --calls NUMBER or --arrivals FILE.")
+    arrivals = (
+        read_arrivals(day.arrivals, plan, day.trunk)
+        if day.arrivals
+        else demand.profile(day.calls or 0, day.shares, rng, trunk=day.trunk)
+    )
+    unknown = {arrival.trunk for arrival in arrivals} - {"", *settings.channels}
+    if unknown:
+        raise SimulationError(f"trunk {min(unknown)!r}: config.toml has no such [[trunk]].")
+    return demand.callers(arrivals, day.handling, rng)
 
 
 def _shifts(day: Day, skills: list[str], days: int) -> list[Shift]:
@@ -86,24 +109,28 @@ def _shifts(day: Day, skills: list[str], days: int) -> list[Shift]:
     raise SimulationError("Give either --agents NUMBER or --roster FILE.")
 
 
-def read_arrivals(path: Path, plan: Plan) -> list[tuple[float, str]]:
-    """Seconds since the first day's midnight, and queue. `at`: seconds, or ISO times (their time zone is ignored)."""
-    seconds: list[tuple[float, str]] = []
-    times: list[tuple[datetime, str]] = []
-    for where, row in _rows(path, ("at", "queue")):
+def read_arrivals(path: Path, plan: Plan, trunk: str) -> list[Arrival]:
+    """The calls of the file. `at`: seconds, or ISO times (their time zone is ignored).
+
+    Optional: `from`, the calling number (without the column each call has its own), and `trunk`.
+    """
+    seconds: list[Arrival] = []
+    times: list[tuple[datetime, Arrival]] = []
+    for n, (where, row) in enumerate(_rows(path, ("at", "queue"))):
         if row["queue"] not in plan.queues.queue:
             raise SimulationError(f"{where}: there is no queue {row['queue']!r} in queues.toml.")
         at = _moment(row["at"], where)
+        arrival = Arrival(0.0, row["queue"], row.get("from", demand.own_number(n)), row.get("trunk", trunk))
         if isinstance(at, datetime):
-            times.append((at, row["queue"]))
+            times.append((at, arrival))
         else:
-            seconds.append((at, row["queue"]))
+            seconds.append(arrival._replace(at_s=at))
     if seconds and times:
         raise SimulationError(f"{path}: column at mixes seconds and times; use one of them.")
     if seconds:
         return seconds
-    midnight = datetime.combine(min(times)[0], time())
-    return [((at - midnight).total_seconds(), queue) for at, queue in times]
+    midnight = datetime.combine(min(at for at, _ in times), time())
+    return [arrival._replace(at_s=(at - midnight).total_seconds()) for at, arrival in times]
 
 
 def read_roster(path: Path) -> list[Shift]:
@@ -134,7 +161,7 @@ def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, s
     empty = True
     for row in reader:
         empty = False
-        yield f"{path}: line {reader.line_num}", {name: (row[name] or "").strip() for name in columns}
+        yield f"{path}: line {reader.line_num}", {name: (row[name] or "").strip() for name in reader.fieldnames or ()}
     if empty:
         raise SimulationError(f"{path}: there is no row below the names of the columns.")
 

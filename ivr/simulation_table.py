@@ -3,43 +3,66 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rich.table import Table
 
+from ivr.core.callbacks import State
 from ivr.core.demand import DAY_S
 from ivr.core.errors import SimulationError
-from ivr.core.simulate import INTERVAL_S, SERVICE_S, Figures, total
+from ivr.core.figures import INTERVAL_S, SERVICE_S, Figures, total
 from ivr.simulation import Result
 
 BAR = 24
 """Characters of the longest bar."""
 FAST, SLOW = SERVICE_S
 
+MORE: tuple[tuple[str, Callable[[Figures], int]], ...] = (
+    ("要求回拨", lambda part: part.asked),
+    ("转队列", lambda part: part.overflowed),
+    ("退后", lambda part: part.slowed),
+    ("回拨接通", lambda part: part.called_back),
+    ("回拨未接", lambda part: part.not_reached),
+)
+"""Columns of what does not happen on every day."""
+
 
 def table(result: Result) -> Table:
     """One row per half hour in which there were calls or agents, and the total."""
-    made = Table(caption="█ 15 秒内接通   ░ 更晚接通、放弃或未接", caption_justify="left")
+    day = total(result.day.parts)
+    happened = [(name, count) for name, count in MORE if count(day)]
+    made = Table(caption="█ 15 秒内接通   ░ 更晚接通、放弃、转回拨或未接", caption_justify="left")
     made.add_column("时段", no_wrap=True)
-    for name in ("来电", "接通", "放弃", "15秒接通率", "20秒接通率", "平均等待", "最长等待", "坐席利用率"):
+    names = ("来电", "接通", "放弃", *(name for name, _ in happened))
+    for name in (*names, "15秒接通率", "20秒接通率", "平均等待", "最长等待", "坐席利用率"):
         made.add_column(name, justify="right", no_wrap=True)
     made.add_column("来电分布", no_wrap=True)
-    most = max(part.offered for part in result.parts)
-    for n, part in enumerate(result.parts):
+    most = max(part.offered for part in result.day.parts)
+    for n, part in enumerate(result.day.parts):
         if part.offered or part.staffed_s:
-            made.add_row(clock(n * INTERVAL_S), *_cells(part), _bar(part, most))
+            more = [count(part) for _, count in happened]
+            made.add_row(clock(n * INTERVAL_S), *_cells(part, more), _bar(part, most))
     made.add_section()
-    made.add_row("合计", *_cells(total(result.parts)), "")
+    made.add_row("合计", *_cells(day, [count(day) for _, count in happened]), "")
     return made
 
 
 def summary(result: Result) -> Iterator[str]:
     """The day in sentences, and what one more agent would change."""
-    day = total(result.parts)
+    day = total(result.day.parts)
     yield (
-        f"来电 {day.offered:,} = 接通 {day.answered:,} + 放弃 {day.abandoned:,} + 未接 {day.unanswered:,}；"
-        f"需要等待的来电 {day.waited + day.unanswered:,}。"
+        f"来电 {day.offered:,} = 接通 {day.answered:,} + 放弃 {day.abandoned:,} + 要求回拨 {day.asked:,}"
+        f" + 未接 {day.unanswered:,}；需要等待的来电 {day.waited + day.unanswered:,}。"
+    )
+    yield f"同时在线最多 {result.day.at_once:,} 路（排队和通话），最忙的一分钟来电 {result.day.busiest_minute:,} 个。"
+    yield f"因繁忙转到别的队列 {day.overflowed:,}；来电过多而退后 {day.slowed:,}。"
+    tasks = result.day.tasks
+    done, left = tasks.get(State.DONE, 0), sum(tasks.get(state, 0) for state in (State.OPEN, State.CALLING))
+    yield (
+        f"回拨任务 {sum(tasks.values()):,} = 已接通 {done:,}（其中坐席拨通 {day.called_back:,}）"
+        f" + 市民先打来 {tasks.get(State.DROPPED, 0):,} + 转人工 {tasks.get(State.HANDED_TO_PERSON, 0):,}"
+        f" + 未完成 {left:,}；拨打未接 {day.not_reached:,} 次。"
     )
     yield "接通率 = 规定秒数内接通 ÷ 来电；平均等待按接通的来电计算；坐席利用率 =（通话 + 话后）÷ 在岗时间。"
     if result.extra is None or result.more is None:
@@ -57,15 +80,16 @@ def summary(result: Result) -> Iterator[str]:
 
 def write_csv(result: Result, path: Path) -> None:
     """One row per half hour; shares as parts of one, times in seconds, empty where nothing can be said."""
-    names = ("begins", "offered", "answered", "abandoned", "unanswered", "waited", "answered_in_15_s",
-             "answered_in_20_s", "mean_wait_s", "longest_wait_s", "occupancy", "busy_s", "staffed_s")  # fmt: skip
+    names = ("begins", "offered", "answered", "abandoned", "unanswered", "waited", "asked_for_callback",
+             "overflowed", "slowed", "called_back", "not_reached", "answered_in_15_s", "answered_in_20_s",
+             "mean_wait_s", "longest_wait_s", "occupancy", "busy_s", "staffed_s")  # fmt: skip
     try:
         with path.open("w", encoding="utf-8-sig", newline="") as file:
             rows = csv.writer(file)
             rows.writerow(names)
-            for n, p in enumerate(result.parts):
+            for n, p in enumerate(result.day.parts):
                 levels = (p.service_level(FAST), p.service_level(SLOW))
-                counts = (p.offered, p.answered, p.abandoned, p.unanswered, p.waited)
+                counts = (p.offered, p.answered, p.abandoned, p.unanswered, p.waited, *(count(p) for _, count in MORE))
                 figures = (*levels, p.mean_wait_s, p.longest_s, p.occupancy, p.busy_s, p.staffed_s)
                 rounded = ("" if figure is None else round(figure, 4) for figure in figures)
                 rows.writerow((clock(n * INTERVAL_S), *counts, *rounded))
@@ -82,9 +106,9 @@ def clock(at_s: float, *, ends: bool = False) -> str:
     return f"{int(day) + 1}/{time}" if day else time
 
 
-def _cells(part: Figures) -> tuple[str, ...]:
+def _cells(part: Figures, more: Sequence[int]) -> tuple[str, ...]:
     return (
-        *(f"{count:,}" for count in (part.offered, part.answered, part.abandoned)),
+        *(f"{count:,}" for count in (part.offered, part.answered, part.abandoned, *more)),
         _percent(part.service_level(FAST)),
         _percent(part.service_level(SLOW)),
         _seconds(part.mean_wait_s),

@@ -18,8 +18,8 @@ def test_arrivals_in_seconds_and_in_times_are_the_same(tmp_path: Path) -> None:
     seconds, times = tmp_path / "seconds.csv", tmp_path / "times.csv"
     seconds.write_text("at,queue\n30600,general\n86460.5,deputies\n", "utf-8")
     times.write_text("queue,at\ngeneral,2026-11-23T08:30:00\ndeputies,2026-11-24 00:01:00.5+08:00\n", "utf-8-sig")
-    wanted = [(30600.0, "general"), (86460.5, "deputies")]
-    assert simulation.read_arrivals(seconds, PLAN) == simulation.read_arrivals(times, PLAN) == wanted
+    wanted = [(30600.0, "general", "90000000000", "city"), (86460.5, "deputies", "90000000001", "city")]
+    assert simulation.read_arrivals(seconds, PLAN, "city") == simulation.read_arrivals(times, PLAN, "city") == wanted
 
 
 @pytest.mark.parametrize(
@@ -39,14 +39,14 @@ def test_a_wrong_arrival_is_one_sentence(tmp_path: Path, content: str, sentence:
     file = tmp_path / "arrivals.csv"
     file.write_text(content, "utf-8")
     with pytest.raises(SimulationError, match=sentence):
-        simulation.read_arrivals(file, PLAN)
+        simulation.read_arrivals(file, PLAN, "")
 
 
 def test_gbk_and_a_missing_file_are_said(tmp_path: Path) -> None:
     file = tmp_path / "arrivals.csv"
     file.write_bytes("at,queue\n1,综合\n".encode("gbk"))
     with pytest.raises(SimulationError, match="not UTF-8"):
-        simulation.read_arrivals(file, PLAN)
+        simulation.read_arrivals(file, PLAN, "")
     with pytest.raises(SimulationError, match="No such file"):
         simulation.read_roster(tmp_path / "none.csv")
 
@@ -90,6 +90,19 @@ def test_the_command_shows_and_writes_the_day(tmp_path: Path) -> None:
     assert sum(int(row["offered"]) for row in rows) == 3000
     for row in rows:
         assert int(row["offered"]) == sum(int(row[name]) for name in ("answered", "abandoned", "unanswered"))
+
+
+def test_numbers_and_trunks_of_the_file_are_limited_and_a_trunk_that_there_is_not_is_said(tmp_path: Path) -> None:
+    rows = [f"{36000 + n},general,{'1' if n % 2 else f'2{n}'},local" for n in range(40)]
+    arrivals = tmp_path / "flood.csv"
+    arrivals.write_text("at,queue,from,trunk\n" + "\n".join(rows), "utf-8")
+    run = ivr(tmp_path, "simulate", "--arrivals", str(arrivals), "--agents", "3")
+    assert run.returncode == 0, run.stderr
+    assert "来电过多而退后 17。" in run.stdout.replace("\n", ""), (
+        "20 from one number, of which 3 at once are within the limit"
+    )
+    run = ivr(tmp_path, "simulate", "--calls", "3", "--agents", "3", "--trunk", "nowhere")
+    assert run.returncode == 1 and "trunk 'nowhere': config.toml has no such [[trunk]]" in run.stderr
 
 
 @pytest.mark.parametrize(

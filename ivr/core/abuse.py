@@ -165,7 +165,7 @@ class _Calls:
         moment, why = now, ""
         if len(self.moments) >= limit.calls and (free := self.moments[-limit.calls][0] + limit.within_s) > moment:
             moment, why = free, f"more than {limit.calls} calls in {limit.within_s:g} s"
-        live = len(self.live - {call_id})
+        live = len(self.live) - (call_id in self.live)
         if live >= limit.live:
             last = max(now, self.moments[-1][0] if self.moments else now)
             if (free := last + limit.within_s / limit.calls) > moment:

@@ -282,11 +282,16 @@ def _failed(floor: Floor, call: Call, event: ev.CallEnded) -> Iterator[Event]:
     reason = call.dial_reason if event.outcome == Outcome.NOT_REACHED else event.outcome
     if call.shutting_down:
         reason = "shut_down"
-    rules = floor.rules.callback
+    yield from not_reached(task, reason, event.at, floor.rules.callback)
+
+
+def not_reached(task: Callback, reason: str, at: float, rules: Dialling) -> Iterator[Event]:
+    """The try under way came to nothing; after the last one a person decides."""
     pause_s = 0.0 if reason in _NO_TRY else rules.pause_s
-    yield ev.CallbackFailed(event.at, task.task_id, call.call_id, reason, event.at + pause_s)
-    if floor.callbacks[task.task_id].tries >= rules.tries:
-        yield ev.CallbackHandedOver(event.at, task.task_id)
+    failed = ev.CallbackFailed(at, task.task_id, task.try_id, reason, at + pause_s)
+    yield failed
+    if evolve(task, failed).tries >= rules.tries:
+        yield ev.CallbackHandedOver(at, task.task_id)
 
 
 def came_again(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:

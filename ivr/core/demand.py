@@ -36,46 +36,87 @@ class Handling:
     wrap_up_s: float = 30.0
     patience_s: float | None = None
     talk: Talk = Talk.LOG_NORMAL
+    asks: float = 0.0
+    """Share of the callers to whom a callback is offered who take it."""
+    reached: float = 1.0
+    """Share of the tries to call back that the citizen answers."""
+
+
+class Arrival(NamedTuple):
+    """A call comes. `at_s`: seconds since the midnight with which the day begins."""
+
+    at_s: float
+    queue: str
+    ani: str
+    """Calling number, or "" when withheld."""
+    trunk: str = ""
 
 
 class Caller(NamedTuple):
-    """One call of the day. `at_s`: seconds since the midnight with which the day begins."""
+    """One call of the day, with everything that chance has to say of it."""
 
     at_s: float
     queue: str
     talk_s: float
     wrap_up_s: float
     patience_s: float = math.inf
+    ani: str = ""
+    trunk: str = ""
+    asks: bool = False
+    """Takes a callback that is offered."""
+    misses: int = 0
+    """So many tries to call them back they do not answer."""
+
+
+MISSES = 10
+"""More tries than any hotline makes."""
 
 
 def profile(
-    calls: int, shares: Mapping[str, float], rng: random.Random, curve: Sequence[float] = CURVE
-) -> list[tuple[float, str]]:
-    """Moments and queues of one day's calls: a Poisson process of the curve's shape whose total is `calls`.
+    calls: int, shares: Mapping[str, float], rng: random.Random, curve: Sequence[float] = CURVE, trunk: str = ""
+) -> list[Arrival]:
+    """One day's calls, each from a number of its own: a Poisson process of the curve's shape whose total is `calls`.
 
     `shares`: weight of each queue. `curve`: weights of equal parts of the day.
     """
     part_s = DAY_S / len(curve)
     parts = rng.choices(range(len(curve)), weights=curve, k=calls)
     queues = rng.choices(list(shares), weights=list(shares.values()), k=calls)
-    return sorted(((part + rng.random()) * part_s, queue) for part, queue in zip(parts, queues, strict=True))
+    moments = sorted(((part + rng.random()) * part_s, queue) for part, queue in zip(parts, queues, strict=True))
+    return [Arrival(at_s, queue, own_number(n), trunk) for n, (at_s, queue) in enumerate(moments)]
 
 
-def callers(arrivals: Iterable[tuple[float, str]], handling: Handling, rng: random.Random) -> list[Caller]:
-    """Give each arrival its talk and its patience."""
+def own_number(n: int) -> str:
+    """A calling number that no other call has."""
+    return f"9{n:010}"
+
+
+def callers(arrivals: Iterable[Arrival], handling: Handling, rng: random.Random) -> list[Caller]:
+    """Give each arrival its talk, its patience, and its ways with callbacks."""
     mu, sigma = _log_normal(handling.talk_s)
     exponential = handling.talk is Talk.EXPONENTIAL
     patience = handling.patience_s
-    return [
+    drawn = [
         Caller(
-            at_s,
-            queue,
+            arrival.at_s,
+            arrival.queue,
             rng.expovariate(1 / handling.talk_s) if exponential else rng.lognormvariate(mu, sigma),
             handling.wrap_up_s,
             rng.expovariate(1 / patience) if patience is not None else math.inf,
+            arrival.ani,
+            arrival.trunk,
         )
-        for at_s, queue in sorted(arrivals)
+        for arrival in sorted(arrivals)
     ]
+    # Drawn afterwards, so that talks and patience are the same with and without callbacks.
+    return [
+        caller._replace(asks=rng.random() < handling.asks, misses=_misses(handling.reached, rng)) for caller in drawn
+    ]
+
+
+def _misses(reached: float, rng: random.Random) -> int:
+    """How many tries are in vain before the first that is not."""
+    return next((n for n in range(MISSES) if rng.random() < reached), MISSES)
 
 
 def _log_normal(mean: float) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -34,17 +34,16 @@ def still_waiting(waits: Iterable[tuple[float, bool]]) -> list[tuple[float, floa
 
     `waits` are seconds and whether an agent ended them.
     """
-    ordered = sorted(waits)
+    known = list(waits)
+    ended = Counter(wait_s for wait_s, _ in known)
+    with_agent = Counter(wait_s for wait_s, answered in known if answered)
     curve: list[tuple[float, float]] = []
-    share, at_risk, n = 1.0, len(ordered), 0
-    while n < len(ordered):
-        wait_s = ordered[n][0]
-        alike = [answered for other, answered in ordered[n:] if other == wait_s]
-        if answered := sum(alike):
+    share, at_risk = 1.0, len(known)
+    for wait_s in sorted(ended):
+        if answered := with_agent[wait_s]:
             share *= 1 - answered / at_risk
             curve.append((wait_s, share))
-        at_risk -= len(alike)
-        n += len(alike)
+        at_risk -= ended[wait_s]
     return curve
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 
+@lru_cache(maxsize=4096)
 def national(number: str) -> str:
     """The number as it is dialled inside China, for comparing two of them: digits only, without +86 or 0086.
 
