@@ -1,9 +1,12 @@
-"""Fixtures: a real Asterisk, and a way to print a figure."""
+"""Fixtures: a real Asterisk, company for those tests that bear it, and a way to tell a figure."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import fcntl
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,14 +15,43 @@ from ivr.adapters import pbx
 from ivr.config import Config
 from tests.e2e import asterisk as real
 
+_FIGURE = "figure"
+
+
+@contextmanager
+def _locked(path: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
+    """Hold a lock that all workers of pytest-xdist share."""
+    with path.open("ab") as file:
+        fcntl.flock(file, how)
+        yield
+
 
 @pytest.fixture(scope="session")
-def unpacked() -> None:
+def _shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of this test run have in common."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(autouse=True)
+def _company(request: pytest.FixtureRequest, _shared: Path) -> Iterator[None]:
+    """Keep the other workers quiet during a test that is marked `alone`."""
+    how = fcntl.LOCK_EX if request.node.get_closest_marker("alone") else fcntl.LOCK_SH
+    with ExitStack() as room:
+        # Whoever waits to be alone holds the door, or the others, turn by turn, would never leave the room empty.
+        with _locked(_shared / "door"):
+            room.enter_context(_locked(_shared / "room", how))
+        yield
+
+
+@pytest.fixture(scope="session")
+def unpacked(_shared: Path) -> None:
     """Asterisk is there: the machine's own, or one unpacked once into the checkout's var/."""
     config = Config(state={"dir": real.REPO / "var"})
     if lacking := pbx.missing(config):
         pytest.skip(f"no Asterisk, and {lacking[0][0]} is missing: {lacking[0][1]}")
-    asyncio.run(pbx.ensure(config, print))
+    with _locked(_shared / "unpacking"):
+        asyncio.run(pbx.ensure(config, print))
 
 
 @pytest.fixture
@@ -36,11 +68,21 @@ async def asterisk(unpacked: None, config: Config) -> AsyncIterator[real.Running
 
 
 @pytest.fixture
-def tell(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Print a figure, whatever pytest captures."""
+def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Tell a figure, which the summary shows."""
+    return lambda line: request.node.user_properties.append((_FIGURE, line))
 
-    def tell(line: str) -> None:
-        with capsys.disabled():
-            print(f"\n{line}")  # noqa: T201
 
-    return tell
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where workers share the tests, the long ones come first: at the end nobody waits for one of them."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    for report in reports:
+        if getattr(report, "when", "") == "call":
+            for name, line in report.user_properties:
+                if name == _FIGURE:
+                    terminalreporter.write_line(line)

@@ -16,6 +16,7 @@ from ivr.core.events import Event
 from ivr.core.floor import Floor, Rules
 from ivr.switchboard import Switchboard
 from tests.core.world import PROFILES, shipped_plan
+from tests.patience import PATIENCE_S
 
 
 class FailingJournal:
@@ -51,7 +52,7 @@ class Desk:
             raise RuntimeError("a fault in an adapter")
 
     async def until(self, kind: type) -> Action:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while not isinstance(action := await self.seen.get(), kind):
                 pass
         return action

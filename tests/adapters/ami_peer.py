@@ -64,7 +64,7 @@ class Peer:
         self.port = 0
 
     async def accept(self) -> Session:
-        return await asyncio.wait_for(self._inbox.get(), 5)
+        return await asyncio.wait_for(self._inbox.get(), PATIENCE_S)
 
     @property
     def accepted(self) -> int:

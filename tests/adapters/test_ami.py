@@ -263,6 +263,7 @@ def test_a_dead_link_is_noticed_within_five_seconds_by_default() -> None:
     assert defaults["ping_s"].default < defaults["dead_s"].default < 5
 
 
+@pytest.mark.alone
 async def test_a_frozen_peer_is_noticed(peer: Peer) -> None:
     heard = Heard()
     ami = ami_to(peer, heard, ping_s=0.1, dead_s=0.4)
@@ -330,7 +331,7 @@ async def test_burst_of_events(linked: tuple[Ami, Heard, Session]) -> None:
     for _ in range(20):
         session.writer.write(line_up(event) * 500)
         await session.writer.drain()
-    await heard.until(lambda: len(heard.messages) == 10_000, 10)
+    await heard.until(lambda: len(heard.messages) == 10_000)
     assert heard.links == [True]
     assert 10_000 / (time.process_time() - began_at) > 5_000, "events a second"
     assert ami.pending == 0

@@ -16,6 +16,7 @@ from ivr.adapters import pbx
 from ivr.config import Config
 from ivr.core.errors import PbxError, PromptError
 from tests.e2e import asterisk as real
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.e2e
 
@@ -82,7 +83,7 @@ async def test_its_death_is_noticed_and_it_starts_again(asterisk: real.Running) 
     await asyncio.sleep(0)
     first = asterisk.pbx.pid
     os.kill(first, signal.SIGKILL)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await watch
     await asterisk.pbx.start()
     assert asterisk.pbx.pid != first

@@ -16,6 +16,7 @@ from ivr.adapters.web.schemas import Live
 from ivr.core import events as ev
 from ivr.core.errors import StoreError
 from tests.adapters.web_world import Client, World, build, world
+from tests.patience import PATIENCE_S
 
 __all__ = ["build", "world"]
 
@@ -24,7 +25,7 @@ Socket = ClientWebSocketResponse[bool]
 
 async def told(socket: Socket) -> dict[str, Any]:
     """The next message; checked against the contract."""
-    text = await asyncio.wait_for(socket.receive_str(), 10)
+    text = await asyncio.wait_for(socket.receive_str(), PATIENCE_S)
     Live.model_validate_json(text)
     return json.loads(text)
 
@@ -133,7 +134,7 @@ async def test_a_snapshot_on_request(world: World) -> None:
 async def test_a_client_that_sends_nonsense_is_disconnected(world: World, text: str) -> None:
     socket, _ = await listen(await world.browser("banzhang"))
     await socket.send_str(text)
-    message = await asyncio.wait_for(socket.receive(), 10)
+    message = await asyncio.wait_for(socket.receive(), PATIENCE_S)
     assert message.type is WSMsgType.CLOSE
     assert message.data in (live.NOT_UNDERSTOOD, 1009)
 
@@ -179,7 +180,7 @@ async def test_signing_out_closes_the_connection(world: World) -> None:
     client = await world.browser("8001")
     socket, _ = await listen(client)
     await client.delete("/api/session")
-    message = await asyncio.wait_for(socket.receive(), 10)
+    message = await asyncio.wait_for(socket.receive(), PATIENCE_S)
     assert (message.type, message.data) == (WSMsgType.CLOSE, live.SIGNED_OUT)
 
 
@@ -188,7 +189,7 @@ async def test_a_session_that_ends_closes_the_connection(world: World) -> None:
     await world.store.remove_account("8001")
     world.now += live.RECHECK_S
     world.publish()
-    message = await asyncio.wait_for(socket.receive(), 10)
+    message = await asyncio.wait_for(socket.receive(), PATIENCE_S)
     assert (message.type, message.data) == (WSMsgType.CLOSE, live.SIGNED_OUT)
 
 
@@ -208,7 +209,7 @@ async def test_a_store_that_fails_does_not_blind_the_consoles(world: World) -> N
 async def test_the_server_says_goodbye(world: World) -> None:
     socket, _ = await listen(await world.browser("8001"))
     stopping = asyncio.create_task(world.server.close())
-    message = await asyncio.wait_for(socket.receive(), 10)
+    message = await asyncio.wait_for(socket.receive(), PATIENCE_S)
     assert (message.type, message.data) == (WSMsgType.CLOSE, 1001)
     await stopping
 
@@ -219,7 +220,7 @@ async def test_connections_leave_nothing_behind(world: World) -> None:
         socket, _ = await listen(client)
         await socket.close()
     if senders := [task for task in asyncio.all_tasks() if task.get_name() == "live"]:
-        await asyncio.wait(senders, timeout=10)
+        await asyncio.wait(senders, timeout=PATIENCE_S)
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "live"]
     assert not world.app[PARTS].feed._listeners
 
@@ -230,5 +231,5 @@ async def test_a_fault_closes_the_connection_instead_of_showing_old_state(world:
     with pytest.raises(ZeroDivisionError):
         world.publish()
     world.app[PARTS].feed.publish()
-    message = await asyncio.wait_for(socket.receive(), 10)
+    message = await asyncio.wait_for(socket.receive(), PATIENCE_S)
     assert (message.type, message.data) == (WSMsgType.CLOSE, 1011)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import os
 import random
 import socket
 from collections.abc import AsyncIterator
@@ -36,14 +38,22 @@ class Running:
         return (self.config.state.dir / "log-asterisk/messages").read_text("utf-8")
 
 
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+"""Each worker has ports of its own: what it has given away may not be bound yet."""
+
 _GIVEN: set[int] = set()
-"""Ports given to parts of this test run that may not have bound them yet."""
+
+_RTP_PORTS = 200
+_firsts = range(12000 + _WORKER * _RTP_PORTS, 30000 - _RTP_PORTS, _WORKERS * _RTP_PORTS)
+_RANGES = itertools.cycle(random.sample(_firsts, len(_firsts)))
+"""First ports; none is given again before all others were."""
 
 
 def free_port() -> int:
     """A port that nobody has, neither UDP nor TCP, below those that the system gives away by itself."""
     while True:
-        port = random.randrange(30000, 32700)
+        port = random.randrange(30000 + _WORKER, 32700, _WORKERS)
         if port in _GIVEN:
             continue
         with (
@@ -57,12 +67,12 @@ def free_port() -> int:
             return port
 
 
-def free_range(size: int = 200) -> int:
-    """First of `size` UDP ports that nobody has, below those that the system gives away."""
+def free_range() -> int:
+    """First of `_RTP_PORTS` UDP ports that nobody has, below those that the system gives away."""
     while True:
-        first = random.randrange(12000, 30000, 2)
+        first = next(_RANGES)
         with contextlib.ExitStack() as held, contextlib.suppress(OSError):
-            for port in range(first, first + size):
+            for port in range(first, first + _RTP_PORTS):
                 held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)).bind(("127.0.0.1", port))
             return first
 
@@ -71,7 +81,7 @@ def ports() -> dict[str, dict[str, Any]]:
     """Free ports for a whole system, as sections of the configuration."""
     rtp = free_range()
     return {
-        "sip": {"port": free_port(), "rtp_start": rtp, "rtp_end": rtp + 199},
+        "sip": {"port": free_port(), "rtp_start": rtp, "rtp_end": rtp + _RTP_PORTS - 1},
         "http": {"port": free_port()},
         "ami": {"port": free_port()},
         "web": {"port": free_port()},

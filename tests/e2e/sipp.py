@@ -192,6 +192,11 @@ class Caller:
         """Press keys as RFC 4733 events."""
         self.rtp.press(keys)
 
+    async def pass_the_menu(self) -> None:
+        """Press a key that the shipped menu does not know, and that leads to the general line."""
+        await self.rtp.heard_for(0.5)
+        self.press("9")
+
     def press_info(self, key: str) -> None:
         """Press one key as SIP INFO."""
         self._order(f"press {key} {self._orders}")

@@ -163,13 +163,13 @@ class Person:
             assert answer.status == 200, await answer.text()
             return await answer.json()
 
-    async def call_that(self, fits: Callable[[Any], bool], within_s: float = PATIENCE_S) -> Any:
-        """The newest call, once `fits` says yes to its detail."""
+    async def call_that(self, fits: Callable[[Any], bool], within_s: float = PATIENCE_S, call_id: str = "") -> Any:
+        """The newest call, or the one of this id, once `fits` says yes to its detail."""
         detail: Any = None
         try:
             async with asyncio.timeout(within_s):
                 while True:
-                    calls = (await self.get("/api/calls?limit=1"))["calls"]
+                    calls = [{"call_id": call_id}] if call_id else (await self.get("/api/calls?limit=1"))["calls"]
                     if calls:
                         detail = await self.get(f"/api/calls/{calls[0]['call_id']}")
                         if fits(detail):
@@ -177,6 +177,19 @@ class Person:
                     await asyncio.sleep(0.2)
         except TimeoutError:
             raise AssertionError(f"the call never got there: {json.dumps(detail, ensure_ascii=False)}") from None
+
+    async def calls_that(self, fits: Callable[[list[Any]], bool], within_s: float = PATIENCE_S) -> list[Any]:
+        """The calls, newest first, once `fits` says yes to them all together."""
+        calls: list[Any] = []
+        try:
+            async with asyncio.timeout(within_s):
+                while True:
+                    calls = (await self.get("/api/calls?limit=50"))["calls"]
+                    if fits(calls):
+                        return calls
+                    await asyncio.sleep(0.2)
+        except TimeoutError:
+            raise AssertionError(f"the calls never got there: {json.dumps(calls, ensure_ascii=False)}") from None
 
 
 @asynccontextmanager

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -12,8 +10,7 @@ import pytest
 
 from tests.e2e.baresip import Softphone
 from tests.e2e.sipp import Caller
-from tests.e2e.system import Person, hotline
-from tests.patience import PATIENCE_S
+from tests.e2e.system import hotline
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("unpacked")]
 
@@ -35,21 +32,21 @@ async def test_one_caller_is_served_before_a_flood_that_came_earlier(tmp_path: P
         for _ in range(20):
             flood.append(await callers.enter_async_context(Caller(up.sip_port, tmp_path, ani=FLOOD)))
             await flood[-1].answered()  # nobody is refused; and they arrive in this order
-        calls = await _until(supervisor, lambda calls: len(calls) == 20 and _all_wait(calls))
+        calls = await supervisor.calls_that(lambda calls: len(calls) == 20 and _all_wait(calls))
         assert [c["slowed_by"] for c in sorted(calls, key=_arrival)] == [""] * WITHIN_LIMIT + ["number"] * 17
 
         other = await callers.enter_async_context(Caller(up.sip_port, tmp_path, ani=OTHER))
         await other.answered()
-        calls = await _until(supervisor, lambda calls: len(calls) == 21 and _all_wait(calls))
+        calls = await supervisor.calls_that(lambda calls: len(calls) == 21 and _all_wait(calls))
         assert not next(c for c in calls if c["ani"] == OTHER)["slowed_by"]
         # Those within the limit stand before the other one; they give up.
         for caller in flood[:WITHIN_LIMIT]:
             await caller.hang_up()
-        await _until(supervisor, lambda calls: sum(c["ended_at"] is not None for c in calls) == WITHIN_LIMIT)
+        await supervisor.calls_that(lambda calls: sum(c["ended_at"] is not None for c in calls) == WITHIN_LIMIT)
 
         await agent.order("ready")
         await phone.rings()
-        calls = await _until(supervisor, lambda calls: any(c["stage"] == "ringing" for c in calls))
+        calls = await supervisor.calls_that(lambda calls: any(c["stage"] == "ringing" for c in calls))
         assert [c["ani"] for c in calls if c["stage"] == "ringing"] == [OTHER]
         await phone.answer()
         await other.rtp.heard_for(1)
@@ -58,7 +55,7 @@ async def test_one_caller_is_served_before_a_flood_that_came_earlier(tmp_path: P
         # A slowed caller is served as soon as nobody stands before them.
         await agent.order("ready")
         await phone.rings()
-        calls = await _until(supervisor, lambda calls: any(c["stage"] == "ringing" for c in calls))
+        calls = await supervisor.calls_that(lambda calls: any(c["stage"] == "ringing" for c in calls))
         assert [c["slowed_by"] for c in calls if c["stage"] == "ringing"] == ["number"]
 
 
@@ -68,17 +65,3 @@ def _arrival(call: Any) -> float:
 
 def _all_wait(calls: list[Any]) -> bool:
     return all(c["stage"] == "waiting" for c in calls)
-
-
-async def _until(person: Person, fits: Callable[[list[Any]], bool]) -> list[Any]:
-    calls: list[Any] = []
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            while True:
-                calls = (await person.get("/api/calls?limit=50"))["calls"]
-                if fits(calls):
-                    return calls
-                await asyncio.sleep(0.2)
-    except TimeoutError:
-        stages = [(c["ani"], c["stage"], c["slowed_by"]) for c in calls]
-        raise AssertionError(f"it never came to that: {stages}") from None

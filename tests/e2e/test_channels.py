@@ -188,6 +188,7 @@ async def test_ringing_talking_and_a_new_controller(
                 await agent.answer()
                 assert (await told(AgentAnswered)).ring_id == f"{number}/3"
                 await successor.told(AgentAnswered)
+                await citizen.rtp.hears(1000)  # the answer is told a moment before the two are connected
                 await successor.channels.survey()
                 assert (await successor.told(CallFound)).doing == "talking"
                 assert (await successor.told(CallsCounted)).call_ids == (number,)

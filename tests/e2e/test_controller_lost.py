@@ -56,8 +56,10 @@ async def test_both_calls_survive_and_the_new_controller_goes_on_with_them(tmp_p
             async with up.signed_in("banzhang") as supervisor:
                 calls = (await supervisor.get("/api/calls"))["calls"]
                 assert {c["ani"]: c["stage"] for c in calls} == {"13800138001": "talking", "13800138002": "waiting"}
+                first_id = next(c["call_id"] for c in calls if c["ani"] == "13800138001")
                 phone.hang_up()
-                await talking.rtp.heard_for(1.5)
+                await supervisor.call_that(lambda c: c["stage"] == "rating", call_id=first_id)
+                await talking.rtp.heard_for(0.5)
                 talking.press("2")
                 await talking.ended()
                 async with up.signed_in("8001") as agent:
@@ -67,7 +69,8 @@ async def test_both_calls_survive_and_the_new_controller_goes_on_with_them(tmp_p
                 await waiting.rtp.heard_for(2)
                 await waiting.hang_up()
                 await supervisor.call_that(lambda c: c["outcome"] == "answered" and len(c["recordings"]) == 2)
-                calls = {c["ani"]: c for c in (await supervisor.get("/api/calls"))["calls"]}
+                ended = await supervisor.calls_that(lambda calls: all(c["outcome"] for c in calls))
+                calls = {c["ani"]: c for c in ended}
                 first, second = calls["13800138001"], calls["13800138002"]
                 assert (first["outcome"], first["rating"]) == ("answered", 2)
                 assert (second["outcome"], second["rating"]) == ("answered", None)
@@ -111,6 +114,6 @@ async def test_without_a_controller_new_and_waiting_callers_reach_a_telephone(tm
                 async with up.signed_in("banzhang") as supervisor:
                     await waiting.hang_up()
                     await late.hang_up()
-                    await supervisor.call_that(lambda c: c["outcome"] is not None)
-                    calls = {c["ani"]: c["outcome"] for c in (await supervisor.get("/api/calls"))["calls"]}
+                    ended = await supervisor.calls_that(lambda calls: all(c["outcome"] for c in calls))
+                    calls = {c["ani"]: c["outcome"] for c in ended}
                     assert calls == {"13800138001": "fell_back", "13800138002": "fell_back"}

@@ -203,6 +203,7 @@ async def test_a_citizen_who_hangs_up_stops_the_ringing(
         assert recorded(asterisk.config.recordings) == {}
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("way", ["RFC 4733", "SIP INFO"])
 async def test_keys_are_heard_either_way_and_cut_the_prompt(
     asterisk: real.Running, controller: Controller, tmp_path: Path, way: str

@@ -212,17 +212,17 @@ async def test_keys_in_the_line_and_the_overflow_to_general_agents(tmp_path: Pat
             await agent.order("sign_in")
 
         async with calling(up.sip_port, tmp_path, ani="13800138001", dnis="12348") as citizen:
-            await announced(supervisor)
+            await announced(supervisor, citizen)
             citizen.press("7")
             await supervisor.call_that(lambda c: "busy_times" in heard(c))
         async with calling(up.sip_port, tmp_path, ani="13800138002", dnis="12348") as citizen:
-            await announced(supervisor)
+            await announced(supervisor, citizen)
             citizen.press("5")
             call = await supervisor.call_that(lambda c: c["stage"] == "menu")
             queued_at = call["queued_at"]
             call = await supervisor.call_that(lambda c: c["stage"] == "waiting")
             assert (call["queue"], call["queued_at"], call["mark"]) == ("general", queued_at, "12348")
-            await announced(supervisor, 2)
+            await announced(supervisor, citizen, 2)
             citizen.press("2")
             call = await supervisor.call_that(lambda c: c["queue"] == "enterprise")
             assert (call["queued_at"], call["mark"], call["hotline"]) == (queued_at, "enterprise", "12348")
@@ -292,7 +292,7 @@ async def talk_outside(outside: Department, citizen: Caller) -> None:
     await citizen.ended()
 
 
-async def announced(supervisor: Person, times: int = 1) -> None:
+async def announced(supervisor: Person, citizen: Caller, times: int = 1) -> None:
     """Wait until so many announcements, during which keys are taken, have begun, and one is under way."""
 
     def now(call: dict[str, Any]) -> bool:
@@ -301,6 +301,7 @@ async def announced(supervisor: Person, times: int = 1) -> None:
         return begun >= times and steps[-1]["fields"].get("name") == "announcement"
 
     await supervisor.call_that(now)
+    await citizen.rtp.heard_for(0.5)
 
 
 def heard(call: dict[str, Any]) -> list[str]:

@@ -8,7 +8,8 @@ import pytest
 
 from tests.e2e.browser import FOUND, chromium, sign_in
 from tests.e2e.sipp import Caller
-from tests.e2e.system import REPO, hotline
+from tests.e2e.system import hotline
+from tests.e2e.test_browser import photograph
 
 pytestmark = [
     pytest.mark.e2e,
@@ -25,6 +26,7 @@ async def test_a_supervisor_sets_and_lifts_a_mark(tmp_path: Path) -> None:
     ):
         async with Caller(up.sip_port, tmp_path, ani="13800138000") as citizen:
             await citizen.answered()
+            await citizen.pass_the_menu()
             call = await supervisor.call_that(lambda c: c["stage"] == "waiting")
             await citizen.hang_up()
         body = {"reason": "反复辱骂"}
@@ -35,11 +37,10 @@ async def test_a_supervisor_sets_and_lifts_a_mark(tmp_path: Path) -> None:
         await page.click("[data-test=proposal-take]")
         await page.click("[data-test=mark-set]")
         await page.wait_for_selector("[data-test=mark-lift]")
-        shots = REPO / "build/screenshots"
-        shots.mkdir(parents=True, exist_ok=True)
-        await page.screenshot(path=str(shots / "marks.png"))
+        await photograph(page, "marks")
         async with Caller(up.sip_port, tmp_path, ani="13800138000") as citizen:
             await citizen.answered()
+            await citizen.pass_the_menu()
             await supervisor.call_that(lambda c: c["slowed_by"] == "mark" and c["stage"] == "waiting")
             await citizen.hang_up()
         await page.click("[data-test=mark-lift]")

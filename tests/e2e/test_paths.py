@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -26,12 +27,15 @@ async def test_deputies_are_known_by_their_number_and_by_the_number_they_dial(tm
         ):
             for caller in (listed, dialled, silent):
                 await caller.answered()
+            calls = await supervisor.calls_that(lambda calls: len(calls) == 3)
+            typing = next(c["call_id"] for c in calls if c["dnis"] == "12346")
+            await supervisor.call_that(lambda c: _begun(c, "pin:"), call_id=typing)
+            await dialled.rtp.heard_for(0.5)
             dialled.press("246810#")
-            await silent.rtp.heard_for(11)
+            await supervisor.calls_that(lambda calls: all(c["queue"] for c in calls))
             for caller in (listed, dialled, silent):
                 await caller.hang_up()
-            await supervisor.call_that(lambda c: c["ended_at"])
-            calls = (await supervisor.get("/api/calls"))["calls"]
+            calls = await supervisor.calls_that(lambda calls: all(c["outcome"] for c in calls))
             _, token = await up.cli("token", "--role", "supervisor")
             bearer = {"Authorization": f"Bearer {token.strip()}"}
             async with aiohttp.ClientSession(headers=bearer) as program, program.get(f"{up.url}/api/calls") as answer:
@@ -43,7 +47,7 @@ async def test_deputies_are_known_by_their_number_and_by_the_number_they_dial(tm
                 ("12346", "13800138000", "deputies", "deputy", "张三", "abandoned"),
             ]
             assert "246810" not in up.log
-            story = await supervisor.get(f"/api/calls/{next(c['call_id'] for c in calls if c['dnis'] == '12346')}")
+            story = await supervisor.get(f"/api/calls/{typing}")
             typed = next(entry["fields"] for entry in story["timeline"] if entry["kind"] == "StepEnded")
             assert (typed["key"], typed["typed"]) == ("", 6) and "246810" not in str(story)
 
@@ -72,16 +76,16 @@ async def test_an_agent_who_does_not_answer_is_set_aside_and_the_caller_is_serve
         await second.order("ready")
         await willing.rings()
         await willing.answer()
-        call = await supervisor.get(f"/api/calls/{await _call_of(supervisor, '13800138000')}")
+        served = next(c["call_id"] for c in await supervisor.calls_that(bool) if c["ani"] == "13800138000")
+        call = await supervisor.call_that(lambda c: c["stage"] == "talking", call_id=served)
         assert [(r["agent_id"], r["reason"]) for r in call["rings"]] == [("8001", "no_answer"), ("8002", "")]
-        assert call["stage"] == "talking"
         snapshot = await _agents(first)
         assert (snapshot["8001"]["status"], snapshot["8001"]["reason"]) == ("away", "no_answer")
         willing.hang_up()
         await citizen.rtp.heard_for(1)
         await citizen.hang_up()
-        call = await supervisor.get(f"/api/calls/{call['call_id']}")
         await later.hang_up()
+        await supervisor.call_that(lambda c: len(c["recordings"]) == 2, call_id=served)
         files = sorted(p.name for p in (up.state / "recordings").rglob("*.wav*"))
         assert len(files) == 2, f"a ring that nobody answered leaves no file: {files}"
 
@@ -139,8 +143,9 @@ async def test_ctrl_c_ends_the_calls_in_order(tmp_path: Path) -> None:
             assert [c["outcome"] for c in calls] == ["shut_down"]
 
 
-async def _call_of(person, ani: str) -> str:  # type: ignore[no-untyped-def]
-    return next(c["call_id"] for c in (await person.get("/api/calls"))["calls"] if c["ani"] == ani)
+def _begun(call: Any, step: str) -> bool:
+    steps = [entry["fields"]["name"] for entry in call["timeline"] if entry["kind"] == "StepStarted"]
+    return any(name.startswith(step) for name in steps)
 
 
 async def _agents(person) -> dict:  # type: ignore[no-untyped-def,type-arg]

@@ -100,6 +100,7 @@ async def test_blind_to_a_department(department: Department, tmp_path: Path) -> 
         await talk.citizen.rtp.heard_for(1)
         department.hang_up()
         await talk.supervisor.call_that(lambda c: c["stage"] == "rating")
+        await talk.citizen.rtp.heard_for(0.5)
         talk.citizen.press("1")
         await talk.citizen.ended()
         call = await talk.supervisor.call_that(lambda c: c["ended_at"] is not None)
