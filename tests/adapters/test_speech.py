@@ -48,17 +48,6 @@ async def recogniser() -> AsyncIterator[Recogniser]:
 
 
 @pytest.fixture
-def tell(capsys) -> Callable[[str], None]:
-    """Prints a figure for whoever reads the run."""
-
-    def tell(line: str) -> None:
-        with capsys.disabled():
-            sys.stdout.write(f"\n{line}\n")
-
-    return tell
-
-
-@pytest.fixture
 def own_workers() -> Callable[[], list[int]]:
     """Process ids of the workers that were started since the test began."""
     others = workers()

@@ -12,7 +12,7 @@ from tests.e2e.baresip import Softphone
 from tests.e2e.sipp import Caller
 from tests.e2e.system import hotline
 
-pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("unpacked")]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.usefixtures("unpacked")]
 
 FLOOD, OTHER = "13800138000", "13900139000"
 WITHIN_LIMIT = 3

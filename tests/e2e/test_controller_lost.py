@@ -12,7 +12,7 @@ from tests.e2e.rtp import RATE, Sound
 from tests.e2e.sipp import Caller
 from tests.e2e.system import hotline
 
-pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("unpacked")]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.usefixtures("unpacked")]
 
 AGENT_HZ = 1000
 

@@ -170,6 +170,7 @@ async def test_a_department_that_does_not_answer_gives_the_citizen_back(departme
         await talk.agent.order("ready")
         await talk.phone.rings()
         await talk.phone.answer()
+        await talk.supervisor.call_that(lambda c: c["stage"] == "talking")
         await talk.citizen.rtp.hears(AGENT_HZ)
         await talk.citizen.hang_up()
         call = await talk.supervisor.call_that(lambda c: c["ended_at"] is not None)
