@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from ivr import accounts, plans, registers
-from ivr.adapters import models, pbx
+from ivr.adapters import models, pbx, static_queue
 from ivr.adapters.agi import Channels, Outside, beat
 from ivr.adapters.ami import Ami
 from ivr.adapters.pbx.secrets import CITIZEN
@@ -245,6 +245,7 @@ class Hotline:
             self._link_up.clear()
             try:
                 await beat(self.ami)
+                await self._tell_late()
                 await self.channels.survey()
                 self._surveyed = True
             except AmiError as error:
@@ -253,6 +254,15 @@ class Hotline:
                 if self.ami.up:
                     self._link_up.set()
                     await asyncio.sleep(1)
+
+    async def _tell_late(self) -> None:
+        """Book what the static queue did while no controller was there."""
+        try:
+            file = pbx.Folders(self.config.state.dir).log / static_queue.FILE
+            for event in await static_queue.untold(file, self.store):
+                await self.switchboard.submit(event)
+        except StoreError as error:
+            log.error("static_queue.not_read", sentence=str(error))
 
     async def heartbeat(self) -> None:
         """Tell the dialplan every second that a controller is there."""

@@ -107,7 +107,7 @@ def test_every_menu_word_is_told_with_an_example(word: str) -> None:
     assert all(word in row.split("|")[-2] for row in rows), f"docs/menu-language.md: {word} has no example"
 
 
-PROMPTS = sorted({re.sub(r"ahead_\d+$", "ahead_{n}", name) for name in prompts.texts(REPO / "prompts/zh")})
+PROMPTS = sorted({re.sub(r"(ahead|digit)_\d+$", r"\1_{n}", name) for name in prompts.texts(REPO / "prompts/zh")})
 
 
 @pytest.mark.parametrize("name", PROMPTS)

@@ -21,11 +21,13 @@ from ivr.core.events import (
     CallFound,
     CitizenNotReached,
     Event,
+    FallbackAnswered,
     LegAnswered,
     LegEnded,
     RingEnded,
     RoomLeft,
 )
+from ivr.core.numbers import delivered
 
 Headers = Mapping[str, str]
 
@@ -121,9 +123,6 @@ class EndpointSeen:
 
 Sign = CommandEnded | AgentLegBegan | LeftAgi | EndpointSeen | KeyPressed | LeftRoom | DialFailed
 
-_ANI_LENGTH = 40
-_WITHHELD = frozenset({"", "<unknown>", "unknown", "anonymous", "restricted", "withheld", "private", "unavailable"})
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _RESULT = re.compile(r"^(\d{3})[ -](?:.*?result=(\S*)(?: \((.*)\))?)?", re.MULTILINE | re.ASCII)
 
 _AGENT_ENDPOINT = re.compile(r"\d{2,8}-(?:web|sip)", re.ASCII)
@@ -207,7 +206,7 @@ def found(message: Headers, at: float) -> CallFound | AgentLegBegan | InRoom | N
     elif doing in _AWAY and message.get("Application", "") in _OF_CONTROLLER:
         doing = "idle"
     # DNID and not Exten, which in `ring` and `fallback` is no longer the number that was dialled.
-    ani, dnis = _number(message.get("CallerIDNum", "")), _number(message.get("DNID", ""))
+    ani, dnis = delivered(message.get("CallerIDNum", "")), delivered(message.get("DNID", ""))
     return CallFound(at, call_id, message.get("Channel", ""), doing, ani, dnis)
 
 
@@ -228,12 +227,6 @@ def _is_citizen(message: Headers) -> bool:
     return bool(own) and own == message.get("Linkedid") and not _LEG.fullmatch(own)
 
 
-def _number(text: str) -> str:
-    """A telephone number as delivered, "" when there is none to be shown."""
-    number = _CONTROL.sub("", text).strip()[:_ANI_LENGTH]
-    return "" if number.lower() in _WITHHELD else number
-
-
 def _integer(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
@@ -245,7 +238,7 @@ def _arrived(message: Headers, at: float) -> CallArrived | None:
     # The dialplan leaves the codec's rate in the account code.
     # The extension of a call that we made is its id; whom the citizen sees is the connected line.
     dialled = "ConnectedLineNum" if message.get("Context") == "callback" else "Exten"
-    ani, dnis = _number(message.get("CallerIDNum", "")), _number(message.get(dialled, ""))
+    ani, dnis = delivered(message.get("CallerIDNum", "")), delivered(message.get(dialled, ""))
     rate = max(_integer(message.get("AccountCode", "")), 8000)
     channel = message.get("Channel", "")
     trunk = _TRUNK.fullmatch(channel)
@@ -289,6 +282,11 @@ def _key_pressed(message: Headers, at: float) -> KeyPressed | None:
     return KeyPressed(at, message["Linkedid"], message.get("Digit", "")) if received else None
 
 
+def _taken(message: Headers, at: float) -> FallbackAnswered | None:
+    """Of app_queue, which only the static queue is."""
+    return FallbackAnswered(at, message["Linkedid"], message.get("MemberName", "")) if _is_citizen(message) else None
+
+
 def _device_state(message: Headers, at: float) -> EndpointSeen | None:
     endpoint = message.get("Device", "").removeprefix("PJSIP/")
     reachable = _DEVICE_STATES.get(message.get("State", ""))
@@ -304,7 +302,8 @@ def _told_by_dialplan(message: Headers, at: float) -> Event | LeftRoom | None:
         return None
     match message.get("UserEvent", ""):
         case "HotlineFellBack":
-            return CallFellBack(at, call_id)
+            ani, dnis = (delivered(message.get(name, "")) for name in ("CallerIDNum", "Dnis"))
+            return CallFellBack(at, call_id, ani, dnis)
         case "HotlineAnswered" if ring_id:
             return AgentAnswered(at, call_id, ring_id, max(_integer(message.get("AgentRate", "")), 8000))
         case "HotlineAgentHungUp" if ring_id:
@@ -350,6 +349,7 @@ _TABLE: dict[str, Callable[[Headers, float], Event | Sign | None]] = {
     "AsyncAGIStart": _arrived,
     "AsyncAGIExec": _command_ended,
     "AsyncAGIEnd": _left_agi,
+    "AgentConnect": _taken,
     "DialBegin": _dialling,
     "DTMFEnd": _key_pressed,
     "HangupRequest": _hung_up,

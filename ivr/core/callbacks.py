@@ -253,13 +253,18 @@ def ask(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
         yield ev.CallbackDropped(at, task.task_id, call.call_id, "asked_anew")
     place_at = call.place_at if call.place_at is not None else at
     yield replace(_opened(call, at, ASKED, place_at + call.slow_s), why=floor.line.why_waiting(call.call_id, at))
-    prompt = floor.plan_of(call.call_id).city.callback.confirm
-    yield from steps.say(floor.calls[call.call_id], at, "farewell", (prompt,))
+    prompts = floor.plan_of(call.call_id).city.callback.confirmation(national(call.ani))
+    yield from steps.say(floor.calls[call.call_id], at, "farewell", prompts)
 
 
 def possible(floor: Floor, call: Call) -> bool:
     """The hotline can call outside, and the caller's number is known."""
     return floor.rules.callback.possible and bool(national(call.ani))
+
+
+def withheld(floor: Floor, call: Call) -> bool:
+    """The hotline calls others back, but nobody knows this caller's number."""
+    return floor.rules.callback.possible and not national(call.ani)
 
 
 def ended(floor: Floor, call: Call, event: ev.CallEnded) -> Iterator[Event]:

@@ -61,11 +61,11 @@ class Outcome(StrEnum):
     PASSED_ON = "passed_on"
     """No agent, but an outside number spoke with the citizen: a department, 110, the duty mobile."""
     ABANDONED = "abandoned"
-    """The citizen hung up in the line or while an agent's telephone rang."""
+    """The citizen hung up in the line, in the static queue, or while an agent's telephone rang."""
     LEFT_IN_MENU = "left_in_menu"
     """The citizen hung up before joining a line."""
     FELL_BACK = "fell_back"
-    """The static queue took the call while no controller was there."""
+    """The static queue gave the citizen to an agent while no controller was there."""
     SHUT_DOWN = "shut_down"
     """The hotline was switched off while the citizen waited."""
     CALLBACK_ASKED = "callback_asked"
@@ -74,7 +74,7 @@ class Outcome(StrEnum):
     """We called back, and the citizen did not answer."""
 
 
-REACHED_NOBODY = frozenset({Outcome.ABANDONED, Outcome.LEFT_IN_MENU, Outcome.FELL_BACK, Outcome.SHUT_DOWN})
+REACHED_NOBODY = frozenset({Outcome.ABANDONED, Outcome.LEFT_IN_MENU, Outcome.SHUT_DOWN})
 """Outcomes after which the citizen is called back."""
 
 
@@ -211,6 +211,12 @@ class Call:
     dial_reason: str = ""
     """Why the citizen was not reached, see `CitizenNotReached`."""
     shutting_down: bool = False
+    alone_at: float | None = None
+    """Since when the dialplan has it to itself: in the static queue, or until it hung up before that."""
+    taken_at: float | None = None
+    """When an agent answered in the static queue."""
+    taken_by: str = ""
+    """That agent, or "" when it is not known."""
 
     @property
     def ring(self) -> Ring | None:
@@ -222,6 +228,11 @@ class Call:
     def answered(self) -> Ring | None:
         """The first attempt that an agent answered."""
         return next((ring for ring in self.rings if ring.answered_at is not None), None)
+
+    @property
+    def spoken(self) -> bool:
+        """Somebody has spoken with the citizen: an agent or an outside number."""
+        return bool(self.answered) or self.taken_at is not None or any(leg.answered_at is not None for leg in self.legs)
 
     @property
     def leg(self) -> Leg | None:
@@ -242,16 +253,13 @@ class Call:
         """Seconds in the line until an agent answered, the call ended, or now. None when it never joined a line."""
         if self.queued_at is None:
             return None
-        end = self.answered.answered_at if self.answered else None
+        end = self.answered.answered_at if self.answered else self.taken_at
         return max(0.0, (end or self.ended_at or now) - self.queued_at)
 
     def talk_s(self, now: float) -> float:
         """Seconds that agents and the citizen were connected."""
-        return sum(
-            max(0.0, (ring.ended_at or self.ended_at or now) - ring.answered_at)
-            for ring in self.rings
-            if ring.answered_at is not None
-        )
+        talks = [(ring.answered_at, ring.ended_at) for ring in self.rings] + [(self.taken_at, None)]
+        return sum(max(0.0, (end or self.ended_at or now) - begin) for begin, end in talks if begin is not None)
 
 
 def outcome_of(call: Call) -> Outcome:
@@ -260,7 +268,7 @@ def outcome_of(call: Call) -> Outcome:
         return Outcome.ANSWERED
     if any(leg.answered_at is not None for leg in call.legs):
         return Outcome.PASSED_ON
-    if call.stage is Stage.FALLBACK:
+    if call.taken_at is not None:
         return Outcome.FELL_BACK
     if call.stage is Stage.DIALLING:
         return Outcome.NOT_REACHED
@@ -271,13 +279,15 @@ def outcome_of(call: Call) -> Outcome:
     return Outcome.LEFT_IN_MENU if call.queued_at is None else Outcome.ABANDONED
 
 
-BEGINS = (ev.CallArrived, ev.CallFound, ev.CallFellBack, ev.CallbackTried)
+BEGINS = (ev.CallArrived, ev.CallFound, ev.CallFellBack, ev.CallUnattended, ev.CallbackTried)
 
 
-def begin(event: ev.CallArrived | ev.CallFound | ev.CallFellBack | ev.CallbackTried) -> Call:
-    """A call that was not known before. One that fell back before it was announced is booked without its numbers."""
+def begin(event: ev.CallArrived | ev.CallFound | ev.CallFellBack | ev.CallUnattended | ev.CallbackTried) -> Call:
+    """A call that was not known before."""
     if isinstance(event, ev.CallFellBack):
-        return Call(event.call_id, "", "", "", 8000, event.at, stage=Stage.FALLBACK)
+        return _fell_back(Call(event.call_id, "", event.ani, event.dnis, 8000, event.at), event.at)
+    if isinstance(event, ev.CallUnattended):
+        return Call(event.call_id, "", event.ani, event.dnis, 8000, event.at, alone_at=event.at)
     if isinstance(event, ev.CallbackTried):
         return Call(
             event.call_id, "", event.ani, event.dnis, 8000, event.at, stage=Stage.DIALLING, queue=event.queue,
@@ -391,8 +401,10 @@ def evolve(call: Call, event: Event) -> Call:
             return replace(call, legs=tuple(kept))
         case ev.RatingGiven():
             return replace(call, rating=event.rating)
-        case ev.CallFellBack():
-            return replace(_close(call, event.at, "lost"), stage=Stage.FALLBACK, step="", transfer=None)
+        case ev.CallFellBack() if call.stage is not Stage.FALLBACK:
+            return _fell_back(call, event.at)
+        case ev.FallbackAnswered() if call.stage is Stage.FALLBACK and call.taken_at is None:
+            return replace(call, taken_at=event.at, taken_by=event.agent_id)
         case ev.CallFound():
             return _found(replace(call, channel=event.channel, step=""), event)
         case ev.CallDismissed():
@@ -417,9 +429,17 @@ def _found(call: Call, event: ev.CallFound) -> Call:
         or (event.doing in ("dialling", "outside") and call.leg is None)
         or (event.doing == "room" and call.stage not in ROOM_STAGES)
     )
-    if event.doing == "fallback" or unknown:
-        return replace(_close(call, event.at, "lost"), stage=Stage.FALLBACK)
-    return call
+    if call.stage is Stage.FALLBACK or not (event.doing == "fallback" or unknown):
+        return call
+    taken_at = event.at if event.doing in ("talking", "outside") else None
+    return replace(_fell_back(call, event.at), taken_at=taken_at)
+
+
+def _fell_back(call: Call, at: float) -> Call:
+    """In the static queue: a line like any other, for one with whom nobody has spoken yet."""
+    queued_at = at if call.queued_at is None and not call.spoken else call.queued_at
+    call = replace(_close(call, at, "lost"), stage=Stage.FALLBACK, step="", transfer=None)
+    return replace(call, queued_at=queued_at, alone_at=at)
 
 
 def _step_started(call: Call, event: ev.StepStarted) -> Call:

@@ -48,11 +48,25 @@ class Rating(Table):
     not_rated: Name
 
 
+TAIL = 4
+"""How many digits of a number are said."""
+
+
 class Callback(Table):
     confirm: Name = "callback_confirm"
-    """What a caller hears who asked to be called back."""
+    """What a caller hears who asked to be called back, before the last digits of their number."""
+    digit: Annotated[str, Field(pattern=r"\{n\}")] = "digit_{n}"
+    """A digit, read by itself, with `{n}` for 0 … 9."""
+    confirm_end: Name = "callback_confirm_end"
+    impossible: Name = "callback_impossible"
+    """What a caller hears whose number is withheld, where others are offered to be called back."""
     connecting: Name = "callback_connecting"
     """What the citizen hears who answers our call."""
+
+    def confirmation(self, number: str) -> tuple[str, ...]:
+        """What is said to the caller who is to be called back on this number; only its last digits."""
+        digits = (self.digit.replace("{n}", digit) for digit in number[-TAIL:])
+        return self.confirm, *digits, self.confirm_end
 
 
 def _timezone(name: str) -> str:

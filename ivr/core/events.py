@@ -144,6 +144,27 @@ class CallFellBack:
 
     at: float
     call_id: str
+    ani: str = ""
+    dnis: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackAnswered:
+    """The static queue gave the citizen to an agent. Nothing is recorded."""
+
+    at: float
+    call_id: str
+    agent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallUnattended:
+    """A call came, and was over before the static queue took it, while no controller was there."""
+
+    at: float
+    call_id: str
+    ani: str
+    dnis: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -613,7 +634,7 @@ class NoteWritten:
 
 Event = (
     CallArrived | StepEnded | AgentAnswered | RingEnded | AgentHungUp | CallerHungUp | CallFellBack | CallFound
-    | CitizenNotReached
+    | FallbackAnswered | CallUnattended | CitizenNotReached
     | CallsCounted | PhoneReached | PhoneLost | AgentSignedIn | AgentSignedOut | AgentPressedReady | AgentPressedBreak
     | CallerMarked | MarkLifted | MarkProposed | CallerRecognised | CallerSlowed | HotlineRecognised
     | StepStarted | LanguageChosen | CallQueued | OverloadMet | CallOffered | RatingGiven | CallDismissed | CallEnded

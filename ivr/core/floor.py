@@ -219,7 +219,8 @@ class Floor:
         """A wait in the line is over. Who had a place kept, or was called back, waited otherwise."""
         over = (after.answered is not None and before.answered is None) or (not after.live and after.answered is None)
         wait_s = after.wait_s(event.at)
-        if over and wait_s is not None and not after.task_id and after.place_at == after.queued_at:
+        ours = not after.task_id and after.alone_at is None and after.place_at == after.queued_at
+        if over and wait_s is not None and ours:
             self.waits.setdefault(after.queue, Waits()).add(event.at, wait_s, after.answered is not None)
 
     def _follow(self, before: Call, after: Call, event: Event) -> None:
@@ -276,8 +277,13 @@ class Floor:
 
     def _consequences(self, event: Event) -> Iterator[Event | Action]:
         yield from self._reaction(event)
-        if not isinstance(event, _FREES_NOBODY):
+        if not isinstance(event, _FREES_NOBODY) and not self._told_late(event):
             yield from waiting.matches(self, event.at)
+
+    def _told_late(self, event: Event) -> bool:
+        """What happens to a call that the dialplan has to itself may be long ago, and no matter of now."""
+        call = self.calls.get(getattr(event, "call_id", ""))
+        return call is not None and call.alone_at is not None and not isinstance(event, ev.CallFellBack)
 
     def _reaction(self, event: Event) -> Iterator[Event | Action]:
         match event:
@@ -338,6 +344,8 @@ class Floor:
             case ev.CallFellBack():
                 yield from talking.close_recordings(call)
                 yield from transfers.disband(call)
+            case ev.FallbackAnswered():
+                yield from callbacks.spoken(self, call, event.at)
             case ev.CallDismissed():
                 yield do.HangUp(call.call_id)
             case ev.CallFound():

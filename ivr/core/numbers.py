@@ -5,6 +5,16 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+_LENGTH = 40
+_WITHHELD = frozenset({"", "<unknown>", "unknown", "anonymous", "restricted", "withheld", "private", "unavailable"})
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def delivered(text: str) -> str:
+    """A telephone number as the telephone side has it, "" when there is none to be shown."""
+    number = _CONTROL.sub("", text).strip()[:_LENGTH]
+    return "" if number.lower() in _WITHHELD else number
+
 
 @lru_cache(maxsize=4096)
 def national(number: str) -> str:

@@ -227,7 +227,10 @@ def _prompts(city: City, queues: Queues, hotlines: Hotlines, days: LeaderDays | 
     for name, queue in queues.queue.items():
         for prompt in queue.prompt:
             yield f"queues.toml: queue.{name}.prompt", prompt
-    yield "city.toml: callback.confirm", city.callback.confirm
+    for digits in ("0123", "4567", "89"):
+        for prompt in city.callback.confirmation(digits):
+            yield "city.toml: callback.confirm", prompt
+    yield "city.toml: callback.impossible", city.callback.impossible
     yield "city.toml: callback.connecting", city.callback.connecting
     announce = queues.announce
     for n in range(announce.most + 2):

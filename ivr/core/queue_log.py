@@ -8,7 +8,8 @@ the ring's id in the place of a channel's; the recordings are named by it, too.
 
 Lines follow from what an event does to the call, not from the event's name: joining or leaving a line, answering,
 hanging up. A citizen whom we call back joins the line when they answer. An agent's transfer stands in place of
-COMPLETEAGENT, with the context `outside`, `queue` or `agent`, or with the application in which the others meet.
+COMPLETEAGENT, with the context `outside`, `queue` or `agent`, or with the application in which the others meet. What
+the static queue did while no controller was there follows when the next one has heard of it, with the right times.
 QUEUESTART is never written: report tools end every call and shift there, and ours live on when the controller restarts.
 """
 
@@ -24,6 +25,8 @@ from ivr.core.calls import ONWARD, ROOM_STAGES, Call, Outcome, Ring, Stage
 from ivr.core.events import Event
 
 _IN_LINE = frozenset({Stage.WAITING, Stage.RINGING})
+STATIC = "fallback"
+"""The static queue, as Asterisk names it (queues.conf)."""
 
 EXITS = {Outcome.SHUT_DOWN: "EXITEMPTY"}
 """How a call leaves the line by ending there; by every other outcome it is ABANDON."""
@@ -110,26 +113,32 @@ class QueueLog:
         ended = _ended_ring(before, after)
         if place and ended:
             yield from self._ring_ended(call_id, place, ended, after, event.at)
-        if place and place.in_line and not (_keeps_place(after) and after.queue == place.queue):
+        if place and place.in_line and not (_keeps_place(after) and _queue(after) == place.queue):
             by_key = after.stage is Stage.FAREWELL or (before is not None and before.stage is Stage.MENU)
             yield from self._left_line(call_id, place, after, event.at, by_key)
-        if after.stage in _IN_LINE and not (place and place.in_line):
-            place = Place(after.queue, event.at, self._position(after.queue) + 1)
+        if (after.stage in _IN_LINE or _in_static(after)) and not (place and place.in_line):
+            place = Place(_queue(after), event.at, self._position(_queue(after)) + 1)
             self._places[call_id] = place
             ani = "".join(c for c in after.ani if c.isprintable() and c != "|") if self._numbers else ""
             yield _line(event.at, call_id, place.queue, "", "ENTERQUEUE", "", ani, place.first_position)
         if not after.live:
+            if place and place.agent_id:  # with an agent of the static queue
+                yield self._conversation(event.at, call_id, place, "COMPLETECALLER")
             self._places.pop(call_id, None)
 
     def _ring_ended(self, call_id: str, place: Place, ring: Ring, call: Call, at: float) -> Iterator[str]:
         if place.agent_id:
-            times = (_s(place.answered_at - place.entered_at), _s(at - place.answered_at), place.first_position)
-            yield _line(at, call_id, place.queue, place.agent_id, *_conversation_ended(ring, call), *times)
+            yield self._conversation(at, call_id, place, *_conversation_ended(ring, call))
             place.agent_id = ""
         elif ring.reason not in ("cancelled", "lost"):
             rang_ms = max(0, round((at - ring.offered_at) * 1000))
             event = "RINGCANCELED" if ring.reason == "caller_hung_up" else "RINGNOANSWER"
             yield _line(at, call_id, place.queue, ring.agent_id, event, rang_ms)
+
+    @staticmethod
+    def _conversation(at: float, call_id: str, place: Place, *how: str) -> str:
+        times = (_s(place.answered_at - place.entered_at), _s(at - place.answered_at), place.first_position)
+        return _line(at, call_id, place.queue, place.agent_id, *how, *times)
 
     def _left_line(self, call_id: str, place: Place, call: Call, at: float, by_key: bool) -> Iterator[str]:
         position = self._position(place.queue, call_id)
@@ -140,6 +149,10 @@ class QueueLog:
             place.agent_id, place.answered_at = ring.agent_id, at
             rang_s = _s(at - ring.offered_at)
             yield _line(at, call_id, place.queue, ring.agent_id, "CONNECT", waited_s, ring.ring_id, rang_s)
+            return
+        if place.queue == STATIC and call.taken_at is not None:
+            place.agent_id, place.answered_at = call.taken_by, at
+            yield _line(at, call_id, place.queue, call.taken_by, "CONNECT", waited_s, call_id, 0)
             return
         left = (position, place.first_position, waited_s)
         if call.outcome is not None:
@@ -187,8 +200,18 @@ class QueueLog:
             yield _line(at, "", "", agent_id, "PAUSEALL" if paused else "UNPAUSEALL", reason)
 
 
+def _in_static(call: Call) -> bool:
+    return call.stage is Stage.FALLBACK and not call.spoken
+
+
+def _queue(call: Call) -> str:
+    return STATIC if call.stage is Stage.FALLBACK else call.queue
+
+
 def _keeps_place(call: Call) -> bool:
     """For one who is in the line: pressing keys and the ringing of an outside number take nobody out of it."""
+    if call.stage is Stage.FALLBACK:
+        return _in_static(call)
     aside = call.stage in (Stage.MENU, Stage.OUTSIDE) and not (call.leg and call.leg.answered_at is not None)
     return call.stage in _IN_LINE or aside
 

@@ -48,6 +48,8 @@ def heard(floor: Floor, call: Call, event: ev.StepEnded) -> Iterator[Event | Act
     if led.target.callback if led else overload.accepted(call, event.key):
         if callbacks.possible(floor, call):
             yield from callbacks.ask(floor, call, event.at)
+        elif callbacks.withheld(floor, call):
+            yield from steps.say(call, event.at, "notice", (plan.city.callback.impossible,))
         else:
             yield do.PlayMusic(call.call_id)
     elif led and not led.target.stay:
@@ -56,6 +58,8 @@ def heard(floor: Floor, call: Call, event: ev.StepEnded) -> Iterator[Event | Act
         yield from steps.say(call, event.at, "notice", led.target.say)
     elif call.announced_at is None and _asks(floor, call):
         yield from _announce(floor, call, event.at, _place(floor, call, event.at))
+    elif not event.failed and _is_told_why_not(floor, call):
+        yield from steps.say(call, event.at, "notice", (plan.city.callback.impossible,))
     else:
         yield from leases.renew(floor, call, event.at)
         yield do.PlayMusic(call.call_id)
@@ -116,6 +120,15 @@ def _asks(floor: Floor, call: Call) -> bool:
     """Keys can be pressed in this line. One that cannot be kept is not promised: to call back nobody knows whom."""
     targets = floor.plan_of(call.call_id).queues.queue[call.queue].key.values()
     return any(not target.callback or callbacks.possible(floor, call) for target in targets)
+
+
+def _is_told_why_not(floor: Floor, call: Call) -> bool:
+    """Once, to one who would be offered a callback if their number were known: after the announcement and not in it,
+    because a ring that waits for its end must not wait long."""
+    plan = floor.plan_of(call.call_id)
+    keys = plan.queues.queue[call.queue].key
+    unheard = plan.city.callback.impossible not in call.prompts_heard
+    return bool(keys) and not _asks(floor, call) and callbacks.withheld(floor, call) and unheard
 
 
 def matches(floor: Floor, now: float) -> Iterator[Event]:

@@ -430,7 +430,7 @@ async def test_lease_hangup_and_heartbeat(stage: Stage) -> None:
 async def test_a_call_that_fell_back_takes_no_failures(stage: Stage) -> None:
     await stage.channels.perform(Say(CALL, STEP, ("a",)))
     stage.say("UserEvent", UserEvent="HotlineFellBack", CallId=CALL)
-    assert await stage.emitted(CallFellBack) == CallFellBack(AT, CALL)
+    assert (await stage.emitted(CallFellBack)).call_id == CALL
     assert stage.channels.pending == 0
     await stage.channels.perform(HangUp(CALL))
     assert stage.sent[-1]["Action"] == "Hangup", "it can still be ended"

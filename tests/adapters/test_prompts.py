@@ -176,7 +176,8 @@ def test_shipped_prompt_is_fit_for_a_telephone(name: str) -> None:
     assert max(np.abs(head).max(), np.abs(tail).max()) < 0.02, "starts or ends within a word"
     loud = np.flatnonzero(np.abs(sound) > 0.02) / 16000
     assert loud[0] < 0.1 and len(sound) / 16000 - loud[-1] < 0.2, "silence at an end"
-    assert 2.5 < len(prompts.texts(SHIPPED / "zh")[name]) / (len(sound) / 16000) < 8, "characters per second"
+    slowest = 1.2 if name.startswith("digit_") else 2.5
+    assert slowest < len(prompts.texts(SHIPPED / "zh")[name]) / (len(sound) / 16000) < 8, "characters per second"
 
 
 def test_greeting_is_over_in_six_seconds() -> None:

@@ -150,6 +150,22 @@ def restart(down_s: float, leaving: int | None) -> Move:
     return move
 
 
+def alone(ani: str, how: str, ago_s: float) -> Move:
+    """A call of which the controller hears when it is over."""
+
+    def move(world: Watched) -> None:
+        call_id, began = f"{int(world.now - ago_s)}.9{len(world.journal)}", world.now - ago_s
+        if how == "unattended":
+            world.tell(ev.CallUnattended(began, call_id, ani, "12345"))
+        else:
+            world.tell(ev.CallFellBack(began, call_id, ani, "12345"))
+        if how == "taken":
+            world.tell(ev.FallbackAnswered(began + 5, call_id, "8001"))
+        world.tell(ev.CallerHungUp(began + 9, call_id))
+
+    return move
+
+
 CITIZEN, KNOWN_DEPUTY = "13800138000", "13907330001"
 NUMBERS = st.sampled_from(["13800138000", "", "+8613907330001", "8613900000000", "1" * 40, "\x00\n", "anonymous"])
 DIALLED = st.sampled_from(["12345", "12345", "12346", "", "0", "9" * 40])
@@ -179,6 +195,7 @@ BUTTONS = (
 )  # fmt: skip
 TRANSFERS = st.builds(transfer, st.sampled_from(BUTTONS), st.integers(0, 9))
 CITIZENS = st.builds(citizen, st.booleans(), st.integers(0, 9))
+ALONE = st.builds(alone, NUMBERS, st.sampled_from(["unattended", "missed", "taken"]), st.sampled_from([9.0, 3600.0]))
 SUPERVISORS = st.builds(supervisor, st.sampled_from(["move up", "mark", "call back"]), st.integers(0, 9))
 
 

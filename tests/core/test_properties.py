@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from ivr.core import events as ev
 from ivr.core.agents import Profile, Status
 from ivr.core.callbacks import State
-from ivr.core.calls import REACHED_NOBODY, Outcome, Stage
+from ivr.core.calls import BEGINS, REACHED_NOBODY, Outcome, Stage
 from ivr.core.dialplan import Plan
 from ivr.core.numbers import national
 from tests import scenarios
 from tests.core.moves import (
     AGENTS,
+    ALONE,
     ARRIVALS,
     CITIZEN,
     CITIZENS,
@@ -73,7 +74,7 @@ def _balance(world: Watched) -> None:
         world.pass_time(1)
     assert not world.lines
     tried = {e.call_id for e in world.journal if isinstance(e, ev.CallbackTried)}
-    begun = {e.call_id for e in world.journal if isinstance(e, ev.CallArrived | ev.CallFound | ev.CallFellBack)}
+    begun = {e.call_id for e in world.journal if isinstance(e, BEGINS)} - tried
     ended = [e for e in world.journal if isinstance(e, ev.CallEnded)]
     assert Counter(e.call_id for e in ended) == Counter(tried | begun)
     offered = [e.outcome for e in ended if e.call_id not in tried]
@@ -90,13 +91,13 @@ def _nobody_forgotten(world: Watched) -> None:
     owed: dict[str, bool] = {}
     for event in world.journal:
         match event:
-            case ev.CallbackTried() | ev.CallArrived() | ev.CallFound():
+            case ev.CallbackTried() | ev.CallArrived() | ev.CallFound() | ev.CallFellBack() | ev.CallUnattended():
                 numbers.setdefault(event.call_id, national(event.ani))
             case ev.CallbackOpened():
                 owed[national(event.ani)] = True
             case ev.CallEnded() if event.outcome in REACHED_NOBODY:
                 owed[numbers.get(event.call_id, "")] = True
-            case ev.AgentAnswered() | ev.LegAnswered():
+            case ev.AgentAnswered() | ev.LegAnswered() | ev.FallbackAnswered():
                 owed[numbers[event.call_id]] = False
     open_tasks = {national(task.number) for task in world.floor.callbacks.values() if task.open}
     forgotten = {number for number, is_owed in owed.items() if number and is_owed} - open_tasks
@@ -146,7 +147,7 @@ def test_no_transfer_strands_a_caller(happened: list[Move]) -> None:
 @settings(max_examples=150, deadline=None)
 @given(
     first=st.sampled_from((*STAYING, GAVE_UP)),
-    happened=moves(*EVERYTHING, RESTARTS, CLOCKS),
+    happened=moves(*EVERYTHING, RESTARTS, CLOCKS, ALONE),
     plan=st.sampled_from(PLANS),
 )
 def test_the_books_balance_whatever_happens(first: Sequence[Move], happened: list[Move], plan: Plan) -> None:

@@ -77,10 +77,27 @@ def test_leaving_the_line_for_another_for_the_static_queue_and_at_the_end_of_the
         f"121|{A}|enterprise|NONE|EXITWITHTIMEOUT|1|1|20",
         f"121|{A}|general|NONE|ENTERQUEUE|||1",
         f"130|{A}|general|NONE|EXITWITHTIMEOUT|1|1|9",
+        f"130|{A}|fallback|NONE|ENTERQUEUE|||1",
     ]
     shut = lines(*queued(A, 100), ev.CallDismissed(120, A), ev.CallEnded(121, A, "shut_down"))
     assert shut[1:] == [f"121|{A}|general|NONE|EXITEMPTY|1|1|20"]
     assert set(EXITS) <= set(Outcome)
+
+
+def test_the_static_queue_is_a_line_too() -> None:
+    fell = [*queued(A, 100), ev.CallFellBack(130, A)]
+    left, joined = f"130|{A}|general|NONE|EXITWITHTIMEOUT|1|1|29", f"130|{A}|fallback|NONE|ENTERQUEUE|||1"
+    assert lines(*fell, ev.FallbackAnswered(150, A, "8002"), ev.CallEnded(190, A, "fell_back"))[1:] == [
+        left,
+        joined,
+        f"150|{A}|fallback|Agent/8002|CONNECT|20|{A}|0",
+        f"190|{A}|fallback|Agent/8002|COMPLETECALLER|20|40|1",
+    ]
+    assert lines(*fell, ev.CallEnded(190, A, "abandoned"))[1:] == [
+        left,
+        joined,
+        f"190|{A}|fallback|NONE|ABANDON|1|1|60",
+    ]
 
 
 def test_who_presses_a_key_in_the_line_keeps_the_place_until_another_queue_is_chosen() -> None:
@@ -198,7 +215,7 @@ def test_figures_read_from_the_queue_log_are_those_of_the_calls(seed: int) -> No
         told = by_call.pop(call.call_id, [])
         names = [fields[4] for fields in told]
         assert (call.queued_at is not None) == ("ENTERQUEUE" in names)
-        assert (call.outcome is Outcome.ANSWERED) == ("CONNECT" in names)
+        assert (call.outcome in (Outcome.ANSWERED, Outcome.FELL_BACK)) == ("CONNECT" in names)
         assert (call.outcome is Outcome.ABANDONED) == ("ABANDON" in names and "CONNECT" not in names)
         assert names.count("RINGNOANSWER") == sum(
             ring.reason in ("no_answer", "busy", "rejected", "unreachable") for ring in call.rings

@@ -2,17 +2,20 @@
 
 from collections import Counter
 from dataclasses import asdict
+from datetime import time
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.core import events as ev
 from ivr.core import routing
 from ivr.core.agents import Status
+from ivr.core.callbacks import Dialling
 from ivr.core.calls import Call, Outcome, Stage
 from ivr.core.dialplan import Plan
-from ivr.core.floor import Floor
+from ivr.core.floor import Floor, Rules
 from ivr.core.line import Line
 from ivr.core.standing import Waiter
 from tests.core.world import World, keyed_plan, shipped_plan
@@ -146,11 +149,47 @@ def test_who_waited_in_a_queue_that_is_gone_waits_in_the_default_one() -> None:
     assert world.floor.calls[call_id].stage is Stage.RINGING
 
 
-def test_a_call_that_fell_back_unannounced_is_in_the_books() -> None:
-    world = World(Random(1))
-    world.tell(ev.CallFellBack(world.now, "1700000000.9"))
-    world.tell(ev.CallerHungUp(world.now + 60, "1700000000.9"))
-    assert world.floor.calls["1700000000.9"].outcome is Outcome.FELL_BACK
+@pytest.mark.parametrize(("taken", "outcome"), [(True, Outcome.FELL_BACK), (False, Outcome.ABANDONED)])
+def test_a_call_that_fell_back_unannounced_is_in_the_books(taken: bool, outcome: Outcome) -> None:
+    world, call_id = World(Random(1)), "1700000000.9"
+    world.tell(ev.CallFellBack(world.now, call_id, "13800138000", "12345"))
+    if taken:
+        for agent_id in ("8002", "8003"):  # told by Asterisk and, after a restart, by its log
+            world.tell(ev.FallbackAnswered(world.now + 20, call_id, agent_id))
+    world.tell(ev.CallerHungUp(world.now + 60, call_id))
+    world.tell(ev.CallerHungUp(world.now + 90, call_id))
+    call = world.floor.calls[call_id]
+    assert (call.outcome, call.ani, call.dnis, call.taken_by) == (
+        outcome,
+        "13800138000",
+        "12345",
+        "8002" if taken else "",
+    )
+    assert (call.wait_s(0), call.talk_s(0)) == ((20, 40) if taken else (60, 0))
+    assert bool(world.floor.callbacks) is not taken, "who reached nobody is called back"
+
+
+def test_a_call_that_came_and_went_unattended_is_a_missed_one() -> None:
+    world, call_id = World(Random(1)), "1700000000.9"
+    world.tell(ev.CallUnattended(world.now - 600, call_id, "13800138000", "12345"))
+    world.tell(ev.CallerHungUp(world.now - 597, call_id))
+    call = world.floor.calls[call_id]
+    assert (call.outcome, call.arrived_at, call.ended_at) == (Outcome.LEFT_IN_MENU, world.now - 600, world.now - 597)
+    (task,) = world.floor.callbacks.values()
+    assert task.number == "13800138000"
+
+
+def test_what_is_told_late_of_a_call_rings_nobody_in_the_past() -> None:
+    rules = Rules(callback=Dialling(True, time(0), time(23, 59, 59), missed_after_s=0))
+    world = World(Random(1), rules=rules)
+    world.tell(ev.AgentSignedIn(world.now, "8002"))
+    world.tell(ev.AgentPressedReady(world.now, "8002"))
+    world.tell(ev.CallFellBack(world.now - 600, "1700000000.9", "13800138000", "12345"))
+    world.tell(ev.CallerHungUp(world.now - 500, "1700000000.9"))
+    assert not [event for event in world.journal if isinstance(event, ev.CallbackTried)]
+    world.tick()
+    (tried,) = [event for event in world.journal if isinstance(event, ev.CallbackTried)]
+    assert tried.at == world.now
 
 
 def test_a_flood_of_calls_that_end_in_the_menu_is_forgotten_once_it_is_saved() -> None:

@@ -62,7 +62,7 @@ def plan_of(
     limits: dict[str, Any] | None = None,
     hotlines: Mapping[str, Any] | None = None,
 ) -> dialplan.Plan:
-    """A plan with the shipped hotlines and departments, and with the shipped prompts, each two seconds long.
+    """A plan with the shipped hotlines, departments and prompts, each two seconds long, and digits half a second.
 
     `hotlines` replaces some of them.
     """
@@ -71,7 +71,7 @@ def plan_of(
         tomllib.loads((REPO / "dialplans" / f"{n}.toml").read_text("utf-8")) for n in ("hotlines", "departments")
     )
     merged["hotline"] |= hotlines or {}
-    durations = dict.fromkeys(_texts(names), 2.0)
+    durations = {name: 0.5 if name.startswith("digit_") else 2.0 for name in _texts(names)}
     return dialplan.parse(
         city, queues, durations, leader_days=leader_days, hotlines=merged, departments=departments, limits=limits
     )
@@ -159,6 +159,8 @@ class World:
         self.floor.registers = self.registers
         self.lines: dict[str, Line] = {}
         self.journal: list[Event] = []
+        self.untold: list[Event] = []
+        """What Asterisk has written down for the next controller."""
         self.calls_made = 0
         self.rooms = Rooms(self)
         for profile in self.profiles:
@@ -306,6 +308,9 @@ class World:
         self.floor = Floor(self.plan, self.profiles, self.rules)
         self.floor.registers = self.registers
         self.floor.restore(self.journal, saved, self.now, tasks)
+        for event in self.untold:
+            self.tell(event)
+        self.untold = []
         began = self.now
         self.now += 1
         for profile in self.profiles:

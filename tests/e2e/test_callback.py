@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,6 +86,13 @@ async def test_the_adapter_dials_says_who_did_not_answer_and_hands_over_who_did(
         assert controller.channels.pending == 0
 
 
+def _steps(call: Any) -> dict[str, list[str]]:
+    """The prompts of each step that came to its end without a fault, by its name."""
+    told = [entry["fields"] for entry in call["timeline"]]
+    ended = {fields["step"] for fields in told if fields.get("failed") is False}
+    return {f["name"]: f["prompts"] for f in told if "prompts" in f and f["step"] in ended}
+
+
 async def _ask_back(up: Hotline, supervisor: Person, folder: Path) -> None:
     async with Caller(up.sip_port, folder, ani=MOBILE) as citizen:
         await citizen.answered()
@@ -112,6 +120,14 @@ async def test_who_pressed_1_is_rung_when_an_agent_is_ready_and_the_books_show_i
             await _ask_back(up, supervisor, tmp_path)
             asked = await supervisor.call_that(lambda c: c["outcome"] == "callback_asked")
             assert asked["ani"] == MOBILE
+            heard = _steps(asked)
+            digits = ("digit_8", "digit_0", "digit_0", "digit_0")
+            assert heard["farewell"] == ["callback_confirm", *digits, "callback_confirm_end"]
+            async with Caller(up.sip_port, tmp_path, ani="anonymous") as nobody:
+                await nobody.answered()
+                call = await supervisor.call_that(lambda c: c["ani"] == "" and "notice" in _steps(c))
+                assert _steps(call)["notice"] == ["callback_impossible"]
+                await nobody.hang_up()
             await agent.order("sign_in")
             await agent.order("ready")
             await mobile.rings()

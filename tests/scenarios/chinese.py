@@ -115,6 +115,10 @@ def _told(event: Event, plan: Plan) -> str:
             return "坐席挂机"
         case ev.CallerHungUp():
             return "市民一侧结束"
+        case ev.FallbackAnswered():
+            return f"由应急排队接给 {event.agent_id}"
+        case ev.CallUnattended():
+            return "控制程序停着时来过"
         case ev.CallFellBack():
             return "转应急排队"
         case ev.CallFound():

@@ -172,7 +172,14 @@ class Telephones(World):
         line.doing, line.orders = "fallback", []
         self.playing.pop(call_id, None)
         self.heard[call_id].append("system_fallback")
-        self.tell(ev.CallFellBack(self.now, call_id))
+        self._write_down(ev.CallFellBack(self.now, call_id, line.ani, line.dnis))
+
+    def _write_down(self, event: Event) -> None:
+        """By dialplans/extensions.conf: told to the controller, or to the next one."""
+        if self.controlled:
+            self.tell(event)
+        else:
+            self.untold.append(event)
 
     # --- what people do ---
 
@@ -183,6 +190,13 @@ class Telephones(World):
         self.playing.pop(call_id, None)
         self.ring_ends.pop(call_id, None)
         self.outside.pop(call_id, None)
+        line = self.lines.get(call_id)
+        came_unheard = not self.heard[call_id] and not call_id.startswith("cb-")
+        if line and not self.controlled and (line.doing == "fallback" or came_unheard):
+            if line.doing != "fallback":
+                came = float(call_id.partition(".")[0])
+                self.untold.append(ev.CallUnattended(came, call_id, line.ani, line.dnis))
+            self.untold.append(ev.CallerHungUp(self.now, call_id))
         super().hang_up(call_id)
 
     def answer(self, call_id: str) -> None:
@@ -241,6 +255,7 @@ class Telephones(World):
         queued = [c for c, line in self.lines.items() if line.doing == "fallback" and c not in taken]
         if queued:
             self.static_talks[agent_id] = queued[0]
+            self._write_down(ev.FallbackAnswered(self.now, queued[0], agent_id))
         return bool(queued)
 
     def outside_answers(self, call_id: str) -> None:

@@ -73,6 +73,7 @@ function params(kind: string, fields: Fields, words: Words): Record<string, stri
     case "CallMovedUp":
       return { by: text("by"), reason: text("reason") };
     case "CallerKnown":
+    case "FallbackAnswered":
       return { agent: words.agent(text("agent_id")) };
     case "CallbackOpened":
       return { reason: callbackWhy(text("reason"), words) };

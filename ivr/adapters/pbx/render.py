@@ -22,6 +22,7 @@ EVENTS = (
     "AsyncAGIEnd",
     "Hangup",
     "HangupRequest",
+    "AgentConnect",
     "DialBegin",
     "DialEnd",
     "OriginateResponse",

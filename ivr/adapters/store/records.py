@@ -84,6 +84,16 @@ class Records(Database):
         """
         return await self.rows(tables.journal_row, sql, seq, seq)
 
+    async def last_event_at(self) -> float | None:
+        """When the last event was, None for an empty journal."""
+        sql = "select at from journal order by seq desc limit 1"
+        return next(iter(await self.rows(lambda row: float(row["at"]), sql)), None)
+
+    async def ended_of(self, call_ids: Iterable[str]) -> set[str]:
+        """Those of the calls that are over."""
+        sql = "select call_id from calls where ended_at is not null and call_id in (select value from json_each(?))"
+        return set(await self.rows(lambda row: str(row["call_id"]), sql, json.dumps(sorted(call_ids))))
+
     async def agents(self) -> dict[str, AgentRow]:
         """Every agent's last known state by work number."""
         return {row.agent_id: row for row in await self.rows(tables.agent_row, "select * from agents")}
