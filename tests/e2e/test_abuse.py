@@ -52,6 +52,7 @@ async def test_one_caller_is_served_before_a_flood_that_came_earlier(tmp_path: P
         await other.rtp.heard_for(1)
         await other.hang_up()
         await phone.over()
+        await supervisor.calls_that(lambda calls: any(c["ani"] == OTHER and c["outcome"] for c in calls))
         # A slowed caller is served as soon as nobody stands before them.
         await agent.order("ready")
         await phone.rings()

@@ -14,7 +14,6 @@ from tests.e2e.sipp import Caller
 from tests.e2e.system import Hotline, Person, hotline
 from tests.e2e.test_browser import photograph
 from tests.e2e.test_outside import city
-from tests.patience import PATIENCE_S
 
 pytestmark = [
     pytest.mark.e2e,
@@ -47,7 +46,7 @@ async def _two_tasks(up: Hotline, supervisor: Person, folder: Path) -> None:
 
 
 async def _rows(page: Page, count: int) -> None:
-    await expect(page.locator("[data-test=callbacks] tr.el-table__row")).to_have_count(count, timeout=1000 * PATIENCE_S)
+    await expect(page.locator("[data-test=callbacks] tr.el-table__row")).to_have_count(count)
 
 
 async def _show(page: Page, state: str) -> None:

@@ -18,7 +18,6 @@ from tests.e2e.browser import FOUND, chromium, sign_in
 from tests.e2e.sipp import Caller, calling
 from tests.e2e.system import REPO, Person, hotline
 from tests.e2e.test_browser import photograph
-from tests.patience import PATIENCE_S
 
 pytestmark = [
     pytest.mark.e2e,
@@ -70,12 +69,12 @@ async def test_the_known_agent_an_overload_while_waiting_and_a_caller_moved_up(t
         await li.order("ready")
         async with calling(up.sip_port, tmp_path, ani=KNOWN) as citizen:
             await into_the_line(citizen, supervisor, "9", KNOWN)
-            await talk(phone_of_li, citizen)
+            await talk(phone_of_li, citizen, supervisor)
         await tan.order("ready")
         await li.order("ready")
         async with calling(up.sip_port, tmp_path, ani=KNOWN) as citizen:
             await into_the_line(citizen, supervisor, "9", KNOWN)
-            await talk(phone_of_li, citizen)
+            await talk(phone_of_li, citizen, supervisor)
         call = await supervisor.call_that(lambda c: c["ani"] == KNOWN and c["outcome"] == "answered")
         (ring,) = call["rings"]
         assert ring["agent_id"] == "8002"
@@ -121,6 +120,7 @@ async def test_the_known_agent_an_overload_while_waiting_and_a_caller_moved_up(t
                 assert early.up and call["rings"][0]["why"][0].startswith("place 1 in the line, moved up, waited")
                 await late.hang_up()
                 await phone_of_li.over()
+                await supervisor.call_that(lambda c: c["outcome"])
             await li.order("ready")
             await phone_of_li.rings()
             await phone_of_li.answer()
@@ -135,12 +135,13 @@ async def into_the_line(citizen: Caller, supervisor: Person, key: str, ani: str)
     return await supervisor.call_that(lambda c: c["ani"] == ani and c["queue"])
 
 
-async def talk(phone: Softphone, citizen: Caller) -> None:
+async def talk(phone: Softphone, citizen: Caller, supervisor: Person) -> None:
     await phone.rings()
     await phone.answer()
     await citizen.rtp.heard_for(0.5)
     await citizen.hang_up()
     await phone.over()
+    await supervisor.call_that(lambda c: c["outcome"])
 
 
 async def move_up(page: Page, reason: str) -> None:
@@ -152,7 +153,7 @@ async def move_up(page: Page, reason: str) -> None:
     await photograph(page, "routing-move-up")
     await page.click(".el-message-box .el-button--primary")
     entry = page.locator("[data-test=timeline] [data-kind=CallMovedUp]")
-    await expect(entry).to_contain_text(f"banzhang 将其提前，理由：{reason}", timeout=1000 * PATIENCE_S)
+    await expect(entry).to_contain_text(f"banzhang 将其提前，理由：{reason}")
     await expect(page.locator("[data-test=move-up]")).to_have_count(0)
 
 
