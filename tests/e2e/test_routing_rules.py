@@ -148,7 +148,7 @@ async def move_up(page: Page, reason: str) -> None:
     """By the button on the page of the call; a reason is asked for."""
     await page.click("[data-test=move-up]")
     await page.click(".el-message-box .el-button--primary")
-    await expect(page.locator(".el-message-box__errormsg")).to_contain_text("至少两个字")
+    await expect(page.locator(".el-message-box__errormsg")).to_contain_text("两个字")
     await page.fill(".el-message-box input", reason)
     await photograph(page, "routing-move-up")
     await page.click(".el-message-box .el-button--primary")
