@@ -69,7 +69,11 @@ class LeftRoom:
     call_id: str
     who: str
     reason: str = ""
-    """Of a leg: why, if it was never answered (a LegEnded.reason)."""
+    """Of one who was called there: why, if they never answered (a LegEnded.reason, a RingEnded.reason)."""
+
+    @property
+    def is_agent(self) -> bool:
+        return not _LEG_ID.fullmatch(self.who)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,10 +196,12 @@ def found(message: Headers, at: float) -> CallFound | AgentLegBegan | InRoom | N
     if leg := _LEG.fullmatch(message.get("Uniqueid", "")):
         in_room = message.get("Context") == "room-outside"
         return InRoom(at, leg[2], leg[1], message.get("Channel", "")) if in_room else None
+    if rung := _RUNG.fullmatch(call_id):
+        call_id = rung[1]  # of a colleague's telephone, until somebody else is in the room
     if message.get("Context") == "room-agent":
         return InRoom(at, call_id, f"{call_id}/{message.get('Exten', '')}", message.get("Channel", ""))
     if not _is_citizen(message):
-        return AgentLegBegan(at, call_id, message.get("Channel", "")) if call_id else None
+        return AgentLegBegan(at, call_id, message.get("Channel", "")) if call_id and not rung else None
     if message.get("ChannelState", "") in _NOT_ANSWERED:
         return CallFound(at, call_id, message.get("Channel", ""), "calling")
     doing = _DOING.get(message.get("Context", ""))
@@ -211,20 +217,23 @@ def found(message: Headers, at: float) -> CallFound | AgentLegBegan | InRoom | N
 
 
 _LEG_ID = re.compile(r"(.+)/t\d+")
+_RING_ID = re.compile(r"(.+)/\d+")
+_RUNG = re.compile(r"(.+)/\d+-leg")
+"""Linked id of the channels by which a colleague is rung; and the call's id."""
 _LEG = re.compile(r"((.+)/t\d+)-leg")
 """Unique id of a channel that was called into a room: leg id and call id. There is no "." after the last "-", so that
 Asterisk never takes it for the older of two linked ids."""
 
 
 def leg_channel(leg_id: str) -> str:
-    """The unique id that the channel of this leg is given."""
+    """The unique id that the channel of this leg is given, or the one that rings a colleague (`leg_id`: the ring's)."""
     return f"{leg_id}-leg"
 
 
 def _is_citizen(message: Headers) -> bool:
     """True for the channel that the call began with."""
     own = message.get("Uniqueid", "")
-    return bool(own) and own == message.get("Linkedid") and not _LEG.fullmatch(own)
+    return bool(own) and own == message.get("Linkedid") and not _LEG.fullmatch(own) and not _RUNG.fullmatch(own)
 
 
 def _integer(text: str) -> int:
@@ -336,10 +345,12 @@ def _originated(message: Headers, at: float) -> CitizenNotReached | LeftRoom | D
     if message.get("Response", "") != "Failure":
         return None
     rang = message.get("Reason", "") == _STILL_RANG
-    # The id of the action is the leg's, the extension is the call's: a channel that was never made has none.
+    # A channel that was never made has no id. The action's is the leg's or the ring's, the extension is the call's.
     whose, call_id = message.get("ActionID", ""), message.get("Exten", "")
     if leg := _LEG_ID.fullmatch(whose):
         return LeftRoom(at, leg[1], whose, "no_answer") if rang else DialFailed(at, leg[1], whose)
+    if ring := _RING_ID.fullmatch(whose):
+        return LeftRoom(at, ring[1], whose, "unreachable")
     if message.get("Context", "") != "callback" or not call_id:
         return None
     return CitizenNotReached(at, call_id, "no_answer") if rang else DialFailed(at, call_id)

@@ -91,7 +91,7 @@ class DialOutside:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseAgent:
-    """End the agent's part in the call. Ends as `AgentHungUp`."""
+    """End the agent's part in the call. Ends as `AgentHungUp`, or as `RingEnded` for a colleague who is still rung."""
 
     call_id: str
     ring_id: str
@@ -114,6 +114,20 @@ class DialRoom:
     number: str
     ring_s: int
     announcement: str
+
+
+@dataclass(frozen=True, slots=True)
+class RingColleague:
+    """Ring another agent into the call's room, and record. Ends as `RingAgent` does."""
+
+    call_id: str
+    ring_id: str
+    phone: str
+    ring_s: int
+    caller_rate: int
+    """All as in `RingAgent`."""
+    ani: str
+    """The citizen's number, to be shown; "" when withheld."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,5 +204,6 @@ class FindFormerAgent:
 
 Action = (
     Ask | AskPin | Say | PlayMusic | RingAgent | CancelRing | DialOutside | DialCitizen | ReleaseAgent | MoveAgent
-    | DialRoom | EndLeg | JoinRoom | LeaveRoom | RenewLease | HangUp | CloseRecording | WriteNote | FindFormerAgent
+    | DialRoom | RingColleague | EndLeg | JoinRoom | LeaveRoom | RenewLease | HangUp | CloseRecording | WriteNote
+    | FindFormerAgent
 )  # fmt: skip

@@ -36,9 +36,9 @@ class Stage(StrEnum):
     OUTSIDE = "outside"
     """An outside number is called for the citizen, or talks with them."""
     CONSULTING = "consulting"
-    """The citizen hears music while their agent is in the room, to talk with an outside number."""
+    """The citizen hears music while their agent is in the room, to talk with an outside number or a colleague."""
     ROOM = "room"
-    """The citizen talks with the agent, an outside number, or both, in the call's room."""
+    """The citizen talks with the agent, an outside number or colleague, or both, in the call's room."""
     RATING = "rating"
     DIALLING = "dialling"
     FAREWELL = "farewell"
@@ -93,6 +93,13 @@ class Ring:
     agent_rate: int = 8000
     recorded: bool = False
     """Both legs' files are closed and whole."""
+    room: bool = False
+    """A colleague asked for this agent, who was rung into the call's room."""
+
+    @property
+    def open(self) -> bool:
+        """It rings, or they talk."""
+        return self.ended_at is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +227,13 @@ class Call:
 
     @property
     def ring(self) -> Ring | None:
-        """The attempt under way: ringing or talking."""
-        last = self.rings[-1] if self.rings else None
-        return last if last and last.ended_at is None else None
+        """The attempt under way, ringing or talking: of the agent who has the citizen."""
+        return next((ring for ring in self.rings if ring.open), None)
+
+    @property
+    def colleague(self) -> Ring | None:
+        """The agent whom that one has asked for, as long as both are there."""
+        return next((ring for ring in self.rings if ring.open and ring is not self.ring), None)
 
     @property
     def answered(self) -> Ring | None:
@@ -241,6 +252,11 @@ class Call:
         return last if last and last.ended_at is None else None
 
     @property
+    def beside(self) -> Leg | Ring | None:
+        """Who rings or talks besides the agent who has the citizen."""
+        return self.leg or self.colleague
+
+    @property
     def live(self) -> bool:
         return self.stage is not Stage.ENDED
 
@@ -257,9 +273,14 @@ class Call:
         return max(0.0, (end or self.ended_at or now) - self.queued_at)
 
     def talk_s(self, now: float) -> float:
-        """Seconds that agents and the citizen were connected."""
+        """Seconds that an agent was there for the citizen, however many were there at once."""
         talks = [(ring.answered_at, ring.ended_at) for ring in self.rings] + [(self.taken_at, None)]
-        return sum(max(0.0, (end or self.ended_at or now) - begin) for begin, end in talks if begin is not None)
+        seconds, until = 0.0, 0.0
+        for begin, end in talks:  # in the order in which they began
+            if begin is not None:
+                since, until = max(begin, until), max(until, end or self.ended_at or now)
+                seconds += max(0.0, until - since)
+        return seconds
 
 
 def outcome_of(call: Call) -> Outcome:
@@ -355,32 +376,42 @@ def evolve(call: Call, event: Event) -> Call:
             return replace(call, moved_at=event.at)
         case ev.CallerKnown():
             return replace(call, former_agent=event.agent_id)
+        case ev.CallOffered() if event.room:
+            pending = call.transfer if call.stage is Stage.TALKING else None  # until the agent has moved
+            return replace(
+                call,
+                rings=(*call.rings, Ring(event.ring_id, event.agent_id, event.at, event.why, room=True)),
+                transfer=pending,
+            )
         case ev.CallOffered():
             ring = Ring(event.ring_id, event.agent_id, event.at, event.why)
             stage = Stage.DIALLING if call.stage is Stage.DIALLING else Stage.RINGING
             return replace(call, stage=stage, rings=(*call.rings, ring), transfer=None)
-        case ev.AgentAnswered() if call.ring and call.ring.ring_id == event.ring_id:
+        case ev.AgentAnswered() if answering := _open_ring(call, event.ring_id):
             call = _ring(call, event.ring_id, answered_at=event.at, agent_rate=event.agent_rate)
-            return replace(call, stage=Stage.TALKING)
-        case ev.RingEnded() if call.ring and call.ring.ring_id == event.ring_id:
-            call = _ring(call, event.ring_id, ended_at=event.at, reason=event.reason)
-            return call if call.stage is Stage.DIALLING else replace(call, stage=Stage.WAITING)
-        case ev.AgentHungUp() if call.ring and call.ring.ring_id == event.ring_id:
+            return call if answering.room else replace(call, stage=Stage.TALKING)
+        case ev.RingEnded() if rung := _open_ring(call, event.ring_id):
+            return _ring_ended(call, rung, event)
+        case ev.AgentHungUp() if _open_ring(call, event.ring_id):
             call = _ring(call, event.ring_id, ended_at=event.at, reason="agent_hung_up")
             stage = call.stage if call.stage in ROOM_STAGES else Stage.RATING
             onward = call.transfer is not None and call.transfer.kind in ONWARD
             return replace(call, stage=stage, transfer=call.transfer if onward else None)
         case ev.TransferAsked() if fits(call, event):
             asked = Transfer(event.kind, event.number, event.name, event.queue, event.agent_id)
-            call = _leg(call, reason="cancelled") if event.kind == "cancel" else call
+            call = _leg(call, reason="cancelled") if event.kind == "cancel" and call.leg else call
             return replace(call, transfer=asked)
         case ev.AgentMoved() if call.ring and call.ring.ring_id == event.ring_id and call.stage is Stage.TALKING:
-            return replace(call, stage=Stage.CONSULTING)
+            consults = call.colleague and call.transfer and call.transfer.kind == "consult"
+            return replace(call, stage=Stage.CONSULTING, transfer=None if consults else call.transfer)
         case ev.RoomJoined() if call.stage in ROOM_STAGES:
             return replace(call, stage=Stage.ROOM, transfer=None)
         case ev.RoomLeft() if call.stage is Stage.ROOM:
-            call = _ring(call, call.ring.ring_id, ended_at=event.at, reason="agent_hung_up") if call.ring else call
-            return replace(call, stage=Stage.RATING)
+            for ring in call.rings:
+                if ring.open and ring.answered_at is not None:
+                    call = _ring(call, ring.ring_id, ended_at=event.at, reason="agent_hung_up")
+            # A colleague who is still rung will have the citizen, who hears music until then.
+            return replace(call, stage=Stage.CONSULTING if call.ring else Stage.RATING)
         case ev.LegDialled():
             leg = Leg(event.leg_id, event.number, event.name, event.at, event.why, room=event.room)
             stage = call.stage if event.room else Stage.OUTSIDE
@@ -473,25 +504,39 @@ def _ring(call: Call, ring_id: str, **changes: object) -> Call:
     return replace(call, rings=rings)
 
 
+def _open_ring(call: Call, ring_id: str) -> Ring | None:
+    return next((ring for ring in call.rings if ring.open and ring.ring_id == ring_id), None)
+
+
+def _ring_ended(call: Call, ring: Ring, event: ev.RingEnded) -> Call:
+    if ring.room and ring.answered_at is not None:
+        return call
+    ended = _ring(call, event.ring_id, ended_at=event.at, reason=event.reason)
+    if ring.room:
+        return replace(ended, transfer=None)
+    return ended if call.stage is Stage.DIALLING else replace(ended, stage=Stage.WAITING)
+
+
 def fits(call: Call, event: ev.TransferAsked) -> bool:
-    """Whether the agent may ask for this now."""
-    ring, leg = call.ring, call.leg
+    """Whether the agent may ask for this now; whether a colleague can come is another question."""
+    ring, beside = call.ring, call.beside
     if ring is None or ring.ring_id != event.ring_id or ring.answered_at is None or call.transfer is not None:
         return False
-    alone = call.stage is Stage.TALKING or (call.stage is Stage.ROOM and leg is None)
+    alone = call.stage is Stage.TALKING or (call.stage is Stage.ROOM and beside is None)
     match event.kind:
         case "back_to_line":
             return alone
         case "blind":
             return alone and bool(event.number or event.queue or event.agent_id)
         case "consult":
-            return call.stage is Stage.TALKING and bool(event.number)
+            return call.stage is Stage.TALKING and bool(event.number or event.agent_id)
         case "three_way":
-            return (alone and bool(event.number)) or (call.stage is Stage.CONSULTING and leg is not None)
+            asked = alone and bool(event.number or event.agent_id)
+            return asked or (call.stage is Stage.CONSULTING and beside is not None)
         case "complete":
-            return call.stage in ROOM_STAGES and leg is not None and leg.answered_at is not None
+            return call.stage in ROOM_STAGES and beside is not None and beside.answered_at is not None
         case "cancel":
-            return call.stage in ROOM_STAGES and leg is not None
+            return call.stage in ROOM_STAGES and beside is not None
     return False
 
 
@@ -510,5 +555,6 @@ def _leg(call: Call, **changes: object) -> Call:
 
 def _close(call: Call, at: float, reason: str) -> Call:
     """The call without a ring or a leg under way."""
-    call = _ring(call, call.ring.ring_id, ended_at=at, reason=reason) if call.ring else call
+    for ring in call.rings:
+        call = _ring(call, ring.ring_id, ended_at=at, reason=reason) if ring.open else call
     return _leg(call, ended_at=at, reason=reason) if call.leg else call

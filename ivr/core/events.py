@@ -63,7 +63,7 @@ class AgentAnswered:
 
 @dataclass(frozen=True, slots=True)
 class RingEnded:
-    """Ringing an agent ended without an answer; the citizen is still on the line."""
+    """Ringing an agent ended without an answer."""
 
     at: float
     call_id: str
@@ -74,7 +74,7 @@ class RingEnded:
 
 @dataclass(frozen=True, slots=True)
 class AgentHungUp:
-    """The agent ended the conversation; the citizen is still on the line."""
+    """The agent left the conversation; the citizen is still on the line."""
 
     at: float
     call_id: str
@@ -265,12 +265,13 @@ class TransferAsked:
     ring_id: str
     kind: str
     """`blind` (over, without a word), `back_to_line`, `consult` (the citizen hears music meanwhile), `three_way`,
-    `complete` (the agent leaves the two others), `cancel` (the outside number leaves)."""
+    `complete` (the agent leaves the two others), `cancel` (the outside number, or the colleague, leaves)."""
     number: str = ""
     name: str = ""
     """Of the number: what the city calls it."""
     queue: str = ""
     agent_id: str = ""
+    """Of a colleague."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,13 +423,15 @@ class OverloadMet:
 
 @dataclass(frozen=True, slots=True)
 class CallOffered:
-    """The matcher gave the call to an agent, whose telephone is now being rung."""
+    """The matcher, or a colleague, gave the call to an agent, who is reserved for it and whose telephone is rung."""
 
     at: float
     call_id: str
     ring_id: str
     agent_id: str
     why: tuple[str, ...]
+    room: bool = False
+    """True when a colleague asks for this agent, who is rung into the call's room, beside them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,8 @@ class Floor:
 
     def handle(self, event: Event) -> tuple[list[Event], list[Action]]:
         """Apply the event and everything that follows from it: all events in order, and the actions to perform."""
+        if isinstance(event, ev.TransferAsked) and transfers.refusal(self.calls, self.agents, event):
+            return [], []
         return self._run(iter((event,)))
 
     def tick(self, now: float) -> tuple[list[Event], list[Action]]:
@@ -224,17 +226,21 @@ class Floor:
             self.waits.setdefault(after.queue, Waits()).add(event.at, wait_s, after.answered is not None)
 
     def _follow(self, before: Call, after: Call, event: Event) -> None:
-        """The agent's side of what has just happened to a call."""
-        ring = before.ring or after.ring
-        agent = self.agents.get(ring.agent_id) if ring else None
-        if agent is None or ring is None:
+        """The agents' side of what has just happened to a call."""
+        if before.rings is after.rings:
             return
-        if isinstance(event, ev.CallOffered | ev.AgentAnswered):
-            self._set_agent(agent_states.evolve(agent, event))
-        elif agent.ring_id == ring.ring_id and after.ring is None:
-            if isinstance(event, ev.RingEnded) and event.reason != "cancelled":
-                return  # AgentSetAside follows
-            self._set_agent(agent_states.released(agent, event.at))
+        was_open = {ring.ring_id for ring in before.rings if ring.open}
+        for ring in after.rings:
+            agent = self.agents.get(ring.agent_id)
+            if agent is None:
+                continue
+            if isinstance(event, ev.CallOffered | ev.AgentAnswered):
+                if ring.ring_id == event.ring_id:
+                    self._set_agent(agent_states.evolve(agent, event))
+            elif not ring.open and ring.ring_id in was_open and agent.ring_id == ring.ring_id:
+                if isinstance(event, ev.RingEnded) and event.reason != "cancelled":
+                    continue  # AgentSetAside follows
+                self._set_agent(agent_states.released(agent, event.at))
 
     def restore(
         self, events: Iterable[Event], agents: Iterable[Agent], now: float, tasks: Iterable[Callback] = ()
@@ -253,7 +259,7 @@ class Floor:
             agent = replace(saved, profile=known.profile, phone_reached=False)
             call = self.calls.get(agent.call_id)
             if agent.status in (Status.RESERVED, Status.TALKING) and not (
-                call and call.ring and call.ring.ring_id == agent.ring_id
+                call and any(ring.open and ring.ring_id == agent.ring_id for ring in call.rings)
             ):
                 agent = agent_states.released(agent, now)
             self._set_agent(agent)
@@ -312,16 +318,20 @@ class Floor:
                 yield from self._after_step(call, event)
             case ev.CallQueued():
                 yield from waiting.joined(self, call, event)
+            case ev.CallOffered() if event.room:
+                yield from transfers.colleague_asked(self, call)
             case ev.CallOffered():
                 yield from talking.offered(self, call, event)
             case ev.AgentAnswered():
                 yield from callbacks.spoken(self, call, event.at)
+                yield from transfers.agent_came(call, event)
             case ev.RingEnded():
                 yield from talking.not_answered(self, call, event)
+                yield from transfers.colleague_not_reached(self, call, event)
             case ev.AgentHungUp():
                 yield from transfers.agent_hung_up(self, call, event)
             case ev.TransferAsked():
-                yield from transfers.asked(call, event)
+                yield from transfers.asked(self, call, event)
             case ev.AgentMoved():
                 yield from transfers.agent_moved(self, call, event)
             case ev.RoomJoined():

@@ -233,7 +233,7 @@ def _conversation_ended(ring: Ring, call: Call) -> tuple[str, ...]:
         if to.agent_id:
             return "BLINDTRANSFER", to.agent_id, "agent"
         return "BLINDTRANSFER", to.queue or call.queue, "queue"
-    if call.stage in ROOM_STAGES and leg and leg.answered_at is not None:
+    if call.stage in ROOM_STAGES and (call.ring or (leg and leg.answered_at is not None)):
         return "ATTENDEDTRANSFER", "APP", "ConfBridge"
     return ("COMPLETEAGENT",)
 

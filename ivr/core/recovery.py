@@ -25,7 +25,7 @@ def found(floor: Floor, call: Call, event: ev.CallFound) -> Iterator[Event | Act
     elif event.doing == "talking":
         if ring and ring.answered_at is None:
             yield ev.AgentAnswered(event.at, call.call_id, ring.ring_id)
-        yield from transfers.again(call, event.at)
+        yield from transfers.again(floor, call, event.at)
     elif event.doing == "room":
         yield from transfers.found(floor, call, event)
     elif event.doing == "outside":
@@ -38,11 +38,11 @@ def found(floor: Floor, call: Call, event: ev.CallFound) -> Iterator[Event | Act
 def _idle(floor: Floor, call: Call, event: ev.CallFound) -> Iterator[Event | Action]:
     ring = call.ring
     yield from leases.renew(floor, call, event.at)
-    if ring and ring.answered_at is None:
+    if call.stage in ROOM_STAGES:
+        yield from transfers.found(floor, call, event)
+    elif ring and ring.answered_at is None:
         yield ev.RingEnded(event.at, call.call_id, ring.ring_id, "cancelled")
         yield do.PlayMusic(call.call_id)
-    elif call.stage in ROOM_STAGES:
-        yield from transfers.found(floor, call, event)
     elif ring and ring.ring_id in event.room:
         yield ev.AgentMoved(event.at, call.call_id, ring.ring_id)
     elif ring:

@@ -10,7 +10,7 @@ from ivr.core import callbacks, leases, steps, why
 from ivr.core import events as ev
 from ivr.core.actions import Action
 from ivr.core.agents import Agent
-from ivr.core.calls import Call, Stage, outcome_of
+from ivr.core.calls import ROOM_STAGES, Call, Stage, outcome_of
 from ivr.core.events import Event
 
 if TYPE_CHECKING:
@@ -31,19 +31,22 @@ def offered(floor: Floor, call: Call, event: ev.CallOffered) -> Iterator[Event |
 
 
 def cancel(floor: Floor, agent: Agent, at: float) -> Iterator[Event | Action]:
-    """The agent who is being rung wants no call any more; one for whom a citizen is dialled is simply let go."""
+    """The agent who is being rung wants no call any more; one whose telephone does not ring yet is simply let go."""
     call = floor.calls.get(agent.call_id)
-    if call is not None and call.stage is Stage.DIALLING:
+    if call is not None and call.stage in (Stage.DIALLING, Stage.TALKING):
         yield ev.RingEnded(at, agent.call_id, agent.ring_id, "cancelled")
+    elif call is not None and call.stage in ROOM_STAGES:
+        yield do.ReleaseAgent(agent.call_id, agent.ring_id)
     else:
         yield do.CancelRing(agent.call_id, agent.ring_id)
 
 
 def not_answered(floor: Floor, call: Call, event: ev.RingEnded) -> Iterator[Event | Action]:
-    """Set the agent aside; the caller stands where they stood."""
+    """Set the agent aside; the caller stands where they stood. Of a colleague, `transfers` tells the rest."""
+    ring = next(ring for ring in call.rings if ring.ring_id == event.ring_id)
     if event.reason != "cancelled":
-        yield ev.AgentSetAside(event.at, call.rings[-1].agent_id, event.reason)
-    if call.stage is not Stage.DIALLING:
+        yield ev.AgentSetAside(event.at, ring.agent_id, event.reason)
+    if call.stage is not Stage.DIALLING and not ring.room:
         yield from leases.renew(floor, call, event.at)
 
 
@@ -70,8 +73,9 @@ def rated(floor: Floor, call: Call, event: ev.StepEnded) -> Iterator[Event | Act
 
 def caller_hung_up(floor: Floor, call: Call, event: ev.CallerHungUp) -> Iterator[Event | Action]:
     """The story is over, in one outcome."""
-    if call.ring and call.ring.answered_at is not None:
-        yield do.CloseRecording(call.call_id, call.ring.ring_id)
+    for ring in call.rings:
+        if ring.open and ring.answered_at is not None:
+            yield do.CloseRecording(call.call_id, ring.ring_id)
     if call.stage is Stage.DIALLING:
         yield ev.CitizenNotReached(event.at, call.call_id, _CAUSES.get(event.cause, "unreachable"))
         return

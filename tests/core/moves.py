@@ -42,14 +42,13 @@ def hang_up(n: int) -> Move:
 
 def agent(kind: str, agent_id: str) -> Move:
     def move(world: Watched) -> None:
-        ringing = world.ringing(agent_id)
         match kind:
             case "answer":
                 world.agent_answers(agent_id)
             case "hang up":
                 world.agent_hangs_up(agent_id)
-            case "reject" if ringing:
-                world.end_ring(ringing, "rejected")
+            case "reject":
+                world.reject(agent_id)
             case "ready":
                 world.tell(ev.AgentSignedIn(world.now, agent_id))
                 world.tell(ev.AgentPressedReady(world.now, agent_id))
@@ -188,10 +187,11 @@ LEADER_DAY = 1_796_259_000.0
 """2026-12-03 08:50 in Shanghai: ten minutes before the leader day of a scenario."""
 MOMENTS = st.floats(1_767_225_600, 1_798_761_600) | st.floats(LEADER_DAY, LEADER_DAY + 7800)
 WATER = (("number", "96533"), ("name", "供水"))
+HELP = tuple((kind, (("agent_id", who),)) for kind in ("consult", "three_way") for who in ("8001", "8002", "8003"))
 BUTTONS = (
     ("consult", WATER), ("consult", WATER), ("three_way", WATER), ("three_way", ()), ("complete", ()),
     ("complete", ()), ("cancel", ()), ("back_to_line", ()), ("blind", WATER),
-    ("blind", (("queue", "enterprise"),)), ("blind", (("agent_id", "8002"),)),
+    ("blind", (("queue", "enterprise"),)), ("blind", (("agent_id", "8002"),)), *HELP, *HELP,
 )  # fmt: skip
 TRANSFERS = st.builds(transfer, st.sampled_from(BUTTONS), st.integers(0, 9))
 CITIZENS = st.builds(citizen, st.booleans(), st.integers(0, 9))

@@ -11,7 +11,12 @@ if TYPE_CHECKING:
     from tests.core.world import World
 
 NUMBERS = (("110", "110"), ("96533", "供水"))
-Errand = do.ReleaseAgent | do.MoveAgent | do.DialRoom | do.EndLeg | do.LeaveRoom
+Errand = do.ReleaseAgent | do.MoveAgent | do.DialRoom | do.RingColleague | do.EndLeg | do.LeaveRoom
+
+
+def is_ring(who: str) -> bool:
+    """An agent, and no outside number."""
+    return not who.rpartition("/")[2].startswith("t")
 
 
 class Room:
@@ -21,7 +26,7 @@ class Room:
         self.agent = ""
         """Ring id."""
         self.legs: dict[str, bool] = {}
-        """Leg id → has been answered."""
+        """Who was called here: leg id, or ring id of a colleague → has answered."""
 
     @property
     def there(self) -> tuple[str, ...]:
@@ -51,6 +56,8 @@ class Rooms:
         match errand:
             case do.ReleaseAgent() if room.agent == errand.ring_id:
                 self.agent_leaves(call_id)
+            case do.ReleaseAgent() if errand.ring_id in room.legs:
+                self.leg_ends(call_id, errand.ring_id, "cancelled")
             case do.ReleaseAgent() if talks and line and line.ring and line.ring.ring_id == errand.ring_id:
                 world.advance(call_id)
             case do.MoveAgent() if talks and line and line.ring and line.ring.ring_id == errand.ring_id:
@@ -61,6 +68,10 @@ class Rooms:
                 world.tell(ev.LegEnded(world.now, call_id, errand.leg_id, "unreachable"))
             case do.DialRoom():
                 room.legs[errand.leg_id] = False
+            case do.RingColleague() if world.dice.random() < 0.1:
+                world.tell(ev.RingEnded(world.now, call_id, errand.ring_id, "unreachable"))
+            case do.RingColleague():
+                room.legs[errand.ring_id] = False
             case do.EndLeg() if errand.leg_id in room.legs:
                 self.leg_ends(call_id, errand.leg_id, "no_answer")
             case do.LeaveRoom() if line and line.doing == "room":
@@ -72,8 +83,20 @@ class Rooms:
         self._left(call_id, ev.AgentHungUp(self.world.now, call_id, ring_id))
 
     def leg_ends(self, call_id: str, leg_id: str, reason: str) -> None:
-        del self.of(call_id).legs[leg_id]
-        self._left(call_id, ev.LegEnded(self.world.now, call_id, leg_id, reason))
+        """Of a leg, or of a colleague."""
+        met = self.of(call_id).legs.pop(leg_id)
+        if not is_ring(leg_id):
+            self._left(call_id, ev.LegEnded(self.world.now, call_id, leg_id, reason))
+        elif met:
+            self._left(call_id, ev.AgentHungUp(self.world.now, call_id, leg_id))
+        else:
+            self.world.tell(ev.RingEnded(self.world.now, call_id, leg_id, reason))
+
+    def answers(self, call_id: str, who: str) -> None:
+        """A leg, or a colleague."""
+        self.of(call_id).legs[who] = True
+        kind = ev.AgentAnswered if is_ring(who) else ev.LegAnswered
+        self.world.tell(kind(self.world.now, call_id, who))
 
     def _left(self, call_id: str, told: ev.Event) -> None:
         """The citizen comes back when the last one has left; which of the two is told first is open."""
@@ -109,8 +132,7 @@ class Rooms:
         if who == room.agent:
             self.agent_leaves(call_id)
         elif not room.legs[who] and dice.random() < 0.6:
-            room.legs[who] = True
-            self.world.tell(ev.LegAnswered(self.world.now, call_id, who))
+            self.answers(call_id, who)
         else:
             self.leg_ends(call_id, who, dice.choice(["no_answer", "busy", "rejected", "unreachable"]))
 
@@ -129,4 +151,6 @@ class Rooms:
         to = {"number": number, "name": name}
         if kind == "blind":
             to = dice.choice([to, {"queue": "enterprise"}, {"agent_id": dice.choice(world.profiles).agent_id}])
+        elif kind in ("consult", "three_way"):
+            to = dice.choice([to, {"agent_id": dice.choice(world.profiles).agent_id}])
         world.tell(ev.TransferAsked(world.now, call.call_id, call.ring.ring_id, kind, **to))

@@ -17,6 +17,7 @@ from ivr.core.events import Event
 from ivr.core.floor import Rules
 from ivr.core.numbers import national
 from ivr.core.registers import NOBODY, Registers
+from tests.core.rooms import is_ring
 from tests.scenarios.telephones import Telephones
 
 SOON_S = 30
@@ -43,14 +44,17 @@ class Watched(Telephones):
                 came_later = {getattr(e, "call_id", "") for e in events[n:]}
                 self._check_turn(event, came_later)
         super()._take(events, actions)
-        rooms = {call_id: room.agent for call_id, room in self.rooms.rooms.items() if room.agent}
+        rooms = [room.agent for room in self.rooms.rooms.values() if room.agent]
+        rooms += [who for room in self.rooms.rooms.values() for who in room.legs if is_ring(who)]
         busy = Counter(line.ring.phone for line in self.lines.values() if line.ring)
-        busy += Counter(self.phones[ring_id] for ring_id in rooms.values())
+        busy += Counter(self.phones[ring_id] for ring_id in rooms)
         assert all(n == 1 for n in busy.values()), f"two calls on one telephone: {busy}"
-        held = Counter(call.ring.agent_id for call in self.floor.calls.values() if call.ring)
+        held = Counter(ring.agent_id for call in self.floor.calls.values() for ring in call.rings if ring.open)
         assert all(n == 1 for n in held.values()), f"two calls for one agent: {held}"
         for call in self.floor.calls.values():
-            assert sum(ring.ended_at is None for ring in call.rings) <= 1, f"two agents for {call.call_id}"
+            here = [ring.room for ring in call.rings if ring.open]
+            assert len(here) <= 1 or here[1:] == [True], f"two agents for {call.call_id}"
+            assert len(here) <= 1 or not call.leg, f"a colleague and an outside number for {call.call_id}"
             assert sum(leg.ended_at is None for leg in call.legs) <= 1, f"two outside numbers for {call.call_id}"
         tasks = Counter(national(task.number) for task in self.floor.callbacks.values() if task.open)
         assert all(n == 1 for n in tasks.values()), f"two tasks for one number: {tasks}"

@@ -185,7 +185,7 @@ class World:
             case do.DialCitizen():
                 self.lines[action.call_id] = dialled = Line()
                 dialled.doing, dialled.number = "calling", action.number
-            case do.ReleaseAgent() | do.MoveAgent() | do.DialRoom() | do.EndLeg() | do.LeaveRoom():
+            case do.ReleaseAgent() | do.MoveAgent() | do.DialRoom() | do.RingColleague() | do.EndLeg() | do.LeaveRoom():
                 self.rooms.errands.append(action)
             case do.FindFormerAgent():
                 self._find_former_agent(action)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +29,7 @@ pytestmark = [
     pytest.mark.skipif(not baresip.FOUND, reason="baresip is missing: sudo apt-get install -y baresip-core"),
 ]
 
-CITIZEN_HZ, AGENT_HZ, DEPARTMENT_HZ = 440, 1000, 1500
+CITIZEN_HZ, COLLEAGUE_HZ, AGENT_HZ, DEPARTMENT_HZ = 440, 700, 1000, 1500
 
 
 @dataclass
@@ -61,6 +63,25 @@ async def talking(up: Hotline, department: Department, folder: Path) -> AsyncIte
         yield Talk(up, agent, supervisor, phone, department, citizen)
 
 
+@dataclass
+class Colleague:
+    """Another agent, who is ready."""
+
+    person: Person
+    phone: Softphone
+
+
+@asynccontextmanager
+async def colleague(up: Hotline, folder: Path) -> AsyncIterator[Colleague]:
+    async with (
+        up.signed_in("8002") as person,
+        Softphone(up.sip_port, folder, "8002-sip", up.phone_password("8002"), tone_hz=COLLEAGUE_HZ) as phone,
+    ):
+        await person.order("sign_in")
+        await person.order("ready")
+        yield Colleague(person, phone)
+
+
 @pytest.fixture
 async def department(tmp_path: Path) -> AsyncIterator[Department]:
     async with Department(tmp_path, "110", "96533", tone_hz=DEPARTMENT_HZ) as up:
@@ -81,6 +102,13 @@ async def hears_both(rtp: Rtp, one_hz: float, other_hz: float) -> None:
             last = rtp.heard[-RATE // 2 :]
             if min(share(last, one_hz), share(last, other_hz)) > 0.2:
                 return
+
+
+def samples(path: Path) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """What a softphone heard: one channel at 8 kHz, as the citizen's is."""
+    with wave.open(str(path)) as wav:
+        sound = np.frombuffer(wav.readframes(wav.getnframes()), np.int16).reshape(-1, wav.getnchannels())[:, 0]
+        return sound[:: wav.getframerate() // RATE].astype(float)
 
 
 async def logged(up: Hotline, words: str) -> None:
@@ -186,3 +214,80 @@ async def test_an_agent_who_hangs_up_in_the_middle_leaves_nobody_alone(departmen
         await department.over()
         call = await talk.supervisor.call_that(lambda c: c["stage"] == "waiting")
         assert (call["legs"][0]["reason"], call["legs"][0]["kept_by"]) == ("cancelled", "us")
+
+
+async def test_a_colleague_is_consulted_and_keeps_the_citizen(department: Department, tmp_path: Path) -> None:
+    async with (
+        system(department, tmp_path) as up,
+        talking(up, department, tmp_path) as talk,
+        colleague(up, tmp_path) as other,
+    ):
+        await talk.agent.transfer("consult", agent="8002")
+        incoming = await other.phone.told("CALL_INCOMING")
+        assert "13800138000" in incoming["peeruri"], "the colleague sees who the citizen is"
+        call_id = (await talk.supervisor.call_that(lambda c: c["colleague"]))["call_id"]
+        call = await other.person.get(f"/api/calls/{call_id}")
+        assert (call["ani"], call["keys"], call["colleague"]["by"]) == ("13800138000", "2", "8001")
+        await other.phone.answer()
+        await talk.supervisor.call_that(lambda c: c["colleague"] and c["colleague"]["answered_at"])
+        await talk.citizen.rtp.heard_for(2)
+        last = talk.citizen.rtp.heard[-RATE // 2 :]
+        assert max(share(last, AGENT_HZ), share(last, COLLEAGUE_HZ)) < 0.1 and np.abs(last).max() > 100, "music"
+        await talk.agent.transfer("complete")
+        await talk.phone.over()
+        await talk.citizen.rtp.hears(COLLEAGUE_HZ)
+        assert share(samples(talk.phone.heard), COLLEAGUE_HZ) > 0.05, "the two have heard each other"
+        await talk.citizen.rtp.heard_for(1)
+        other.phone.hang_up()
+        await other.phone.over()
+        last = samples(other.phone.heard)[-8000:]
+        assert share(last, CITIZEN_HZ) > 0.5, "the colleague has heard the citizen"
+        await talk.supervisor.call_that(lambda c: c["stage"] == "rating")
+        talk.citizen.press("1")
+        await talk.citizen.ended()
+        call = await talk.supervisor.call_that(lambda c: c["ended_at"] and len(c["recordings"]) == 4)
+        first, second = call["rings"]
+        assert (call["outcome"], first["agent_id"], second["agent_id"]) == ("answered", "8001", "8002")
+        assert first["offered_at"] < second["answered_at"] < first["ended_at"] < second["ended_at"]
+        assert call["talk_s"] == pytest.approx(second["ended_at"] - first["answered_at"], abs=0.01)
+        lengths = {r["recording_id"].split("-", 1)[1]: r["duration_s"] for r in call["recordings"]}
+        assert lengths["2-agent"] == pytest.approx(second["ended_at"] - second["answered_at"], abs=0.8)
+        code, told = await up.cli("check")
+        assert code == 0, told
+
+
+async def test_a_colleague_who_does_not_come(department: Department, tmp_path: Path) -> None:
+    """Rejects, does not answer in time, is cancelled; and one who is busy is not rung at all."""
+    async with (
+        hotline(tmp_path, trunks=city(department.port), desk={"ring_s": 3}) as up,
+        talking(up, department, tmp_path) as talk,
+        colleague(up, tmp_path) as other,
+    ):
+        await talk.agent.transfer("consult", agent="8002")
+        await other.phone.rings()
+        other.phone.hang_up()
+        call = await talk.supervisor.call_that(lambda c: c["rings"][1:] and c["rings"][1]["reason"])
+        assert call["rings"][1]["reason"] == "busy"
+        await talk.citizen.rtp.hears(AGENT_HZ)
+        refused = await talk.agent.web.post("/api/desk/transfer", json={"kind": "three_way", "agent": "8002"})
+        assert (refused.status, (await refused.json())["code"]) == (409, "colleague_not_ready")
+        await other.person.order("ready")
+        await talk.agent.transfer("three_way", agent="8002")
+        await other.phone.rings()
+        await talk.supervisor.call_that(lambda c: c["rings"][2:] and c["rings"][2]["reason"] == "no_answer")
+        await other.person.order("ready")
+        await talk.agent.transfer("three_way", agent="8002")
+        await other.phone.rings()
+        await talk.agent.transfer("cancel")
+        await other.phone.over()
+        await talk.supervisor.call_that(lambda c: c["rings"][3:] and c["rings"][3]["reason"] == "cancelled")
+        await talk.agent.transfer("three_way", agent="8002")
+        await other.phone.rings()
+        talk.phone.hang_up()
+        await talk.supervisor.call_that(lambda c: c["stage"] == "consulting" and c["agent_id"] == "8002")
+        await other.phone.answer()
+        await talk.citizen.rtp.hears(COLLEAGUE_HZ)
+        await talk.citizen.hang_up()
+        await other.phone.over()
+        code, told = await up.cli("check")
+        assert code == 0, told

@@ -15,6 +15,7 @@ from ivr.core.dialplan import Plan
 from ivr.core.events import Event
 from ivr.core.floor import Rules
 from ivr.core.registers import NOBODY, Registers
+from tests.core.rooms import is_ring
 from tests.core.world import Line, World
 
 TICK_S = 0.5
@@ -111,8 +112,9 @@ class Telephones(World):
                 self._rang_long_enough(call_id, line)
             elif line.doing == "idle" and line.lease_until <= self.now:
                 self._fall_back(call_id)
-        for leg_id in self.room_numbers.keys() & {who for who, end in self.ring_ends.items() if end <= self.now}:
-            self.room_leg_ends(leg_id, "no_answer")
+        called = self.room_numbers.keys() | self.phones.keys()
+        for who in called & {who for who, end in self.ring_ends.items() if end <= self.now}:
+            self.room_leg_ends(who, "no_answer")
         if self.next_tick <= self.now:
             self.next_tick += TICK_S
             self.tick()
@@ -160,6 +162,9 @@ class Telephones(World):
             case do.DialRoom():
                 self.room_numbers[action.leg_id] = action.number
                 self.ring_ends[action.leg_id] = self.now + action.ring_s
+            case do.RingColleague():
+                self.phones[action.ring_id] = action.phone
+                self.ring_ends[action.ring_id] = self.now + action.ring_s
         super()._perform(action)
 
     def _stop_ringing(self, call_id: str, line: Line, reason: str) -> None:
@@ -231,17 +236,44 @@ class Telephones(World):
         return True
 
     def ringing(self, agent_id: str) -> str | None:
-        """The call that rings this agent's telephone."""
-        return next((c for c, line in self.lines.items() if line.doing == "ringing" and _phone(line) == agent_id), None)
+        """The call that rings this agent's telephone, alone or into a room."""
+        rung = (c for c, line in self.lines.items() if line.doing == "ringing" and _phone(line) == agent_id)
+        return next(rung, None) or self._asked_into(agent_id, answered=False)[0]
 
     def talking(self, agent_id: str) -> str | None:
         return next((c for c, line in self.lines.items() if line.doing == "talking" and _phone(line) == agent_id), None)
+
+    def asked_into(self, call_id: str, *, answered: bool) -> str:
+        """The colleague who is rung into this call's room, or has come; "" when there is none."""
+        legs = self.rooms.of(call_id).legs.items()
+        return next((self.phones[who] for who, met in legs if is_ring(who) and met is answered), "")
+
+    def _asked_into(self, agent_id: str, *, answered: bool) -> tuple[str | None, str]:
+        """The call into whose room this agent was rung by a colleague, and the ring."""
+        for call_id, room in self.rooms.rooms.items():
+            for who, met in room.legs.items():
+                if is_ring(who) and met is answered and self.phones[who] == agent_id:
+                    return call_id, who
+        return None, ""
+
+    def reject(self, agent_id: str) -> bool:
+        """False when the telephone does not ring."""
+        call_id, ring_id = self._asked_into(agent_id, answered=False)
+        if ring_id:
+            self.room_leg_ends(ring_id, "rejected")
+        elif call_id := self.ringing(agent_id):
+            self.end_ring(call_id, "rejected")
+        return call_id is not None
 
     def end_ring(self, call_id: str, reason: str) -> None:
         self._stop_ringing(call_id, self.lines[call_id], reason)
 
     def agent_answers(self, agent_id: str) -> bool:
         """False when the telephone does not ring."""
+        call_id, ring_id = self._asked_into(agent_id, answered=False)
+        if ring_id:
+            self.room_leg_answers(ring_id)
+            return True
         if call_id := self.ringing(agent_id):
             line = self.lines[call_id]
             assert line.ring
@@ -274,20 +306,20 @@ class Telephones(World):
 
     def in_room(self, agent_id: str) -> str | None:
         """The call in whose room the agent is."""
-        return next((c for c, room in self.rooms.rooms.items() if self.phones.get(room.agent) == agent_id), None)
+        moved = (c for c, room in self.rooms.rooms.items() if self.phones.get(room.agent) == agent_id)
+        return next(moved, None) or self._asked_into(agent_id, answered=True)[0]
 
     def room_leg(self, call_id: str) -> str:
         """The outside number that rings in the call's room, or talks there; "" when there is none."""
-        return next(reversed(self.rooms.of(call_id).legs), "")
+        return next((leg for leg in reversed(self.rooms.of(call_id).legs) if not is_ring(leg)), "")
 
     def room_leg_answers(self, leg_id: str) -> None:
-        call_id = leg_id.rsplit("/", 1)[0]
+        """So does a colleague."""
         del self.ring_ends[leg_id]
-        self.rooms.of(call_id).legs[leg_id] = True
-        self.tell(ev.LegAnswered(self.now, call_id, leg_id))
+        self.rooms.answers(leg_id.rsplit("/", 1)[0], leg_id)
 
     def room_leg_ends(self, leg_id: str, reason: str) -> None:
-        """The outside number leaves the room, or was not reached; nothing when it is gone already."""
+        """The outside number, or the colleague, leaves the room or was not reached; nothing when gone already."""
         call_id = leg_id.rsplit("/", 1)[0]
         self.ring_ends.pop(leg_id, None)
         if leg_id in self.rooms.of(call_id).legs:
@@ -297,6 +329,9 @@ class Telephones(World):
         """False when the agent talks to nobody."""
         if call_id := self.talking(agent_id):
             self.advance(call_id)
+            return True
+        if ring_id := self._asked_into(agent_id, answered=True)[1]:
+            self.room_leg_ends(ring_id, "")
             return True
         if call_id := self.in_room(agent_id):
             self.rooms.agent_leaves(call_id)

@@ -556,6 +556,7 @@ export interface components {
             /** Talking Since */
             readonly talking_since: number | null;
             readonly leg: components["schemas"]["LegView"] | null;
+            readonly colleague: components["schemas"]["ConsultedView"] | null;
             /** Rings */
             readonly rings: readonly components["schemas"]["RingView"][];
             /** Legs */
@@ -641,6 +642,7 @@ export interface components {
             /** Talking Since */
             readonly talking_since: number | null;
             readonly leg: components["schemas"]["LegView"] | null;
+            readonly colleague: components["schemas"]["ConsultedView"] | null;
         };
         /**
          * CallbackClosing
@@ -765,13 +767,33 @@ export interface components {
         };
         /**
          * Colleague
-         * @description An agent who can take a citizen over now.
+         * @description Another agent who is signed in.
          */
         readonly Colleague: {
             /** Agent Id */
             readonly agent_id: string;
             /** Name */
             readonly name: string;
+            /** Ready */
+            readonly ready: boolean;
+            /** Desks */
+            readonly desks: readonly string[];
+        };
+        /**
+         * ConsultedView
+         * @description An agent whom the one who has the citizen has asked for.
+         */
+        readonly ConsultedView: {
+            /** Agent Id */
+            readonly agent_id: string;
+            /** Name */
+            readonly name: string;
+            /** By */
+            readonly by: string;
+            /** By Name */
+            readonly by_name: string;
+            /** Answered At */
+            readonly answered_at: number | null;
         };
         /**
          * Department
@@ -1117,9 +1139,9 @@ export interface components {
          * TransferOrder
          * @description What an agent wants for the citizen whom they talk with; `blind`, `consult` and `three_way` need to whom.
          *
-         *     `consult` and `three_way` call a department or a number; `three_way` while consulting brings the citizen in, and
-         *     needs to whom no more. `complete`: the agent leaves the two others. `cancel`: the
-         *     outside number leaves.
+         *     `consult` and `three_way` call a department, a number or an agent who is ready; `three_way` while consulting brings
+         *     the citizen in, and needs to whom no more. `complete`: the agent leaves the two others. `cancel`: the outside number,
+         *     or the other agent, leaves.
          */
         readonly TransferOrder: {
             /**
@@ -1169,6 +1191,7 @@ export type CallbackView = components['schemas']['CallbackView'];
 export type Change = components['schemas']['Change'];
 export type CheckView = components['schemas']['CheckView'];
 export type Colleague = components['schemas']['Colleague'];
+export type ConsultedView = components['schemas']['ConsultedView'];
 export type Department = components['schemas']['Department'];
 export type Departments = components['schemas']['Departments'];
 export type Health = components['schemas']['Health'];

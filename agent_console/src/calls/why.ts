@@ -63,6 +63,7 @@ const READINGS: readonly (readonly [RegExp, string, (keyof Names)?])[] = [
   [/^in menus for (\d+) s$/, "在菜单中 $1 秒"],
   [/^longest idle$/, "空闲时间最长"],
   [/^transferred by (\d+)$/, "坐席 $1 转来"],
+  [/^asked by (\d+)$/, "坐席 $1 请来协助"],
   [/^transfer$/, "转接"],
   [/^called back$/, "回拨"],
   [/^(.+): no_answer$/, "$1 无人接听"],

@@ -45,6 +45,7 @@ from ivr.core.actions import (
     ReleaseAgent,
     RenewLease,
     RingAgent,
+    RingColleague,
     Say,
 )
 from ivr.core.errors import ActionRefused, ActionTimeout, HotlineError, LinkLost
@@ -72,6 +73,9 @@ log = structlog.get_logger(__name__)
 
 _TALK_S = 12 * 3600.0
 """Longer than any talk."""
+
+_DIALPLAN_TELLS_S = 2.0
+"""How much later than the end of an Originate the dialplan may tell what came of it."""
 
 
 class Channels:
@@ -169,6 +173,8 @@ class Channels:
                     await self._others.move(call, action)
                 case DialRoom():
                     await self._others.dial(action)
+                case RingColleague():
+                    await self._others.ring(action, str(await self._recording(action)))
                 case JoinRoom():
                     call.in_room = True
                     await self._underway.begin(call, action, _TALK_S, commands.ROOM)
@@ -193,18 +199,25 @@ class Channels:
                 self._underway.failed(call, action)
             elif isinstance(action, DialRoom):
                 self._tell(LegEnded(self._clock(), action.call_id, action.leg_id, "unreachable"))
+            elif isinstance(action, RingColleague):
+                self._tell(RingEnded(self._clock(), action.call_id, action.ring_id, "unreachable"))
 
     def _length_s(self, prompts: tuple[str, ...]) -> float:
         return sum(map(self._prompt_s, prompts))
 
     async def _ring(self, call: Tracked, action: RingAgent) -> None:
+        base = await self._recording(action)
+        call.ring = Ring(action.ring_id)
+        await self._underway.begin(call, action, action.ring_s, commands.ring(action, str(base)))
+
+    async def _recording(self, action: RingAgent | RingColleague) -> Path:
+        """Where the talk is recorded, without the ending; in a folder that is there."""
         base = self._recordings / recording_base(action.call_id, action.ring_id)
         try:
             await asyncio.to_thread(base.parent.mkdir, parents=True, exist_ok=True)
         except OSError as error:
             log.error("agi.no_recording_folder", folder=str(base.parent), reason=str(error))
-        call.ring = Ring(action.ring_id)
-        await self._underway.begin(call, action, action.ring_s, commands.ring(action, str(base)))
+        return base
 
     # --- what Asterisk tells ---
 
@@ -224,6 +237,9 @@ class Channels:
                 self._telephones.seen(told)
             case KeyPressed():
                 self._key_pressed(told)
+            case LeftRoom() if told.is_agent and told.reason:
+                # Whether they answered is told by the dialplan, only not when there was nobody to be rung.
+                asyncio.get_running_loop().call_later(_DIALPLAN_TELLS_S, self._emit, _left_room(told))
             case LeftRoom():
                 # It says nothing of the citizen's own channel, so that one has not spoken for itself.
                 self._outgoing.over(told.who)
@@ -351,7 +367,9 @@ class Channels:
         call.found(found.doing)
 
 
-def _left_room(sign: LeftRoom) -> AgentHungUp | LegEnded:
+def _left_room(sign: LeftRoom) -> AgentHungUp | LegEnded | RingEnded:
+    if sign.reason and sign.is_agent:
+        return RingEnded(sign.at, sign.call_id, sign.who, sign.reason)
     if sign.reason:
         return LegEnded(sign.at, sign.call_id, sign.who, sign.reason)
     return AgentHungUp(sign.at, sign.call_id, sign.who)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ivr.adapters.ami_events import leg_channel
-from ivr.core.actions import DialCitizen, DialOutside, DialRoom, RingAgent
+from ivr.core.actions import DialCitizen, DialOutside, DialRoom, RingAgent, RingColleague
 from ivr.core.errors import AmiError, PromptError
 from ivr.core.registers import PIN_DIGITS
 
@@ -94,6 +94,36 @@ def into_room(action: DialRoom, way: Outside, announcement: str) -> dict[str, st
         "Async": "true",
         "Variable": ",".join(f"{name}={_plain(value)}" for name, value in variables.items()),
     }
+
+
+def colleague(action: RingColleague, recording: str) -> dict[str, str]:
+    """The fields of the AMI action Originate: its channel is one that rings the agent's telephones, all at once."""
+    number = action.ring_id.removeprefix(f"{action.call_id}/")
+    variables = {
+        "HOTLINE_CALL": action.call_id,
+        "HOTLINE_RING": action.ring_id,
+        "HOTLINE_PHONE": action.phone,
+        "HOTLINE_RING_S": str(action.ring_s),
+        "HOTLINE_RECORDING": recording,
+        "HOTLINE_RATE": str(action.caller_rate),
+        "HOTLINE_ANI": "".join(sign for sign in action.ani if sign in "+0123456789*#") or "anonymous",
+    }
+    # Two underscores: the agent's channel has them too.
+    return {
+        "ActionID": action.ring_id,
+        "Channel": f"Local/{_plain(number)}@room-ring/n",
+        "Context": "room-ring",
+        "Exten": "rung",
+        "Priority": "1",
+        "Timeout": str(1000 * (action.ring_s + _LATER_S)),
+        "ChannelId": leg_channel(action.ring_id),
+        "Async": "true",
+        "Variable": ",".join(f"__{name}={_plain(value)}" for name, value in variables.items()),
+    }
+
+
+_LATER_S = 5
+"""The dialplan ends the ring, and not the Originate."""
 
 
 def _list(paths: Iterable[str]) -> str:

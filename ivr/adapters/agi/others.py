@@ -11,7 +11,7 @@ from ivr.adapters.agi.survey import find_calls
 from ivr.adapters.agi.tracked import Tracked
 from ivr.adapters.ami import Ami
 from ivr.adapters.ami_events import AgentLegBegan, InRoom, leg_channel
-from ivr.core.actions import DialRoom, EndLeg, MoveAgent, ReleaseAgent
+from ivr.core.actions import DialRoom, EndLeg, MoveAgent, ReleaseAgent, RingColleague
 from ivr.core.errors import ActionRefused, HotlineError
 from ivr.core.events import AgentHungUp, Event, LegEnded
 
@@ -43,8 +43,8 @@ class Others:
         try:
             if isinstance(action, EndLeg):
                 await self.hang_up(leg_channel(action.leg_id))
-            elif channel := await self._agent_channel(action):
-                await self.hang_up(channel)
+            else:
+                await self.hang_up(await self._agent_channel(action) or leg_channel(action.ring_id))
         except HotlineError as error:
             log.warning("agi.unsure", call_id=action.call_id, action=type(action).__name__, reason=str(error))
 
@@ -69,6 +69,10 @@ class Others:
             return
         fields = commands.into_room(action, self._outside, self._prompt_path(action.announcement))
         await self._ami.action("Originate", deadline_s=5.0, **fields)
+
+    async def ring(self, action: RingColleague, recording: str) -> None:
+        """Have another agent rung into the room."""
+        await self._ami.action("Originate", deadline_s=5.0, **commands.colleague(action, recording))
 
     async def cancel(self, call: Tracked, ring_id: str) -> None:
         """Let the agent's telephones ring no more."""

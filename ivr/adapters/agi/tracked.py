@@ -21,12 +21,13 @@ from ivr.core.actions import (
     ReleaseAgent,
     RenewLease,
     RingAgent,
+    RingColleague,
     Say,
 )
 
 ChannelAction = (
     Ask | AskPin | Say | PlayMusic | RingAgent | CancelRing | DialOutside | DialCitizen | ReleaseAgent | MoveAgent
-    | DialRoom | EndLeg | JoinRoom | LeaveRoom | RenewLease | HangUp
+    | DialRoom | RingColleague | EndLeg | JoinRoom | LeaveRoom | RenewLease | HangUp
 )  # fmt: skip
 Told = Ask | AskPin | Say | RingAgent | DialOutside | JoinRoom
 """Actions for the end of which the core waits."""

@@ -41,6 +41,9 @@ PROBLEMS: dict[str, Kind] = {
     ),
     "no_talk": Kind(409, "您现在没有通话。", "You are in no talk now."),
     "transfer_refused": Kind(409, "通话现在的状态不能这样转接。", "This cannot be done with the call as it is now."),
+    "colleague_not_ready": Kind(
+        409, "{detail} 现在不空闲，请不来。", "{detail} is not ready: only who is ready can be asked for."
+    ),
     "foreign_origin": Kind(403, "请求来自其他网站，已拒绝。", "The request comes from another site and was refused."),
     "not_found": Kind(404, "没有找到。", "There is no such thing."),
     "call_not_found": Kind(404, "没有找到这通电话。", "There is no such call."),

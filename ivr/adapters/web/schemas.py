@@ -100,6 +100,17 @@ class LegView(_View):
     """Who had the citizen afterwards (首接先受理)."""
 
 
+class ConsultedView(_View):
+    """An agent whom the one who has the citizen has asked for."""
+
+    agent_id: str
+    name: str
+    by: str
+    """Who asked."""
+    by_name: str
+    answered_at: float | None
+
+
 class CallSummary(_View):
     """A call as a row of the list."""
 
@@ -142,6 +153,8 @@ class CallSummary(_View):
     """When the talk that an agent has with the citizen now began."""
     leg: LegView | None
     """The outside number that rings or talks now."""
+    colleague: ConsultedView | None
+    """The agent whose telephone rings, or who talks, besides the one who has the citizen."""
 
 
 _KINDS = sorted(kind.__name__ for kind in Event.__args__ if "call_id" in {field.name for field in fields(kind)})
@@ -450,25 +463,29 @@ class Department(_View):
 
 
 class Colleague(_View):
-    """An agent who can take a citizen over now."""
+    """Another agent who is signed in."""
 
     agent_id: str
     name: str
+    ready: bool
+    """They can be asked for, or take a citizen over, now."""
+    desks: list[str]
+    """Names of the queues whose citizens they take."""
 
 
 class Departments(_View):
     departments: list[Department]
     """Emergencies first."""
     agents: list[Colleague]
-    """Who is ready just now."""
+    """Who is signed in, those who are ready first."""
 
 
 class TransferOrder(BaseModel):
     """What an agent wants for the citizen whom they talk with; `blind`, `consult` and `three_way` need to whom.
 
-    `consult` and `three_way` call a department or a number; `three_way` while consulting brings the citizen in, and
-    needs to whom no more. `complete`: the agent leaves the two others. `cancel`: the
-    outside number leaves.
+    `consult` and `three_way` call a department, a number or an agent who is ready; `three_way` while consulting brings
+    the citizen in, and needs to whom no more. `complete`: the agent leaves the two others. `cancel`: the outside number,
+    or the other agent, leaves.
     """
 
     model_config = ConfigDict(extra="forbid")

@@ -13,6 +13,7 @@ from ivr.adapters.web.schemas import (
     CallbackEntry,
     CallbackView,
     CallSummary,
+    ConsultedView,
     LegView,
     LineView,
     NoteView,
@@ -74,6 +75,7 @@ def call_summary(call: Call, state: LiveState, now: float) -> CallSummary:
         note_state=_note_state(call),
         talking_since=call.ring.answered_at if call.ring else None,
         leg=LegView(**_leg(call.leg)) if call.leg else None,
+        colleague=_colleague(call, state),
     )
 
 
@@ -112,6 +114,7 @@ def archived_summary(row: CallRow, state: LiveState, now: float) -> CallSummary:
         note_state=row.note_state,
         talking_since=None,
         leg=None,
+        colleague=None,
     )
 
 
@@ -169,6 +172,19 @@ def ring_view(ring: RingRow, state: LiveState) -> RingView:
         ended_at=ring.ended_at,
         reason=ring.reason,
         why=list(ring.why),
+    )
+
+
+def _colleague(call: Call, state: LiveState) -> ConsultedView | None:
+    ring, asked = call.ring, call.colleague
+    if ring is None or asked is None:
+        return None
+    return ConsultedView(
+        agent_id=asked.agent_id,
+        name=agent_name(asked.agent_id, state),
+        by=ring.agent_id,
+        by_name=agent_name(ring.agent_id, state),
+        answered_at=asked.answered_at,
     )
 
 

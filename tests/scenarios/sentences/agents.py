@@ -17,10 +17,8 @@ def _answer(stage: Stage, agent_id: str) -> None:
 
 @sentence("<工号> 拒接")
 def _reject(stage: Stage, agent_id: str) -> None:
-    call_id = stage.world.ringing(agent_id)
-    if call_id is None:
+    if not stage.world.reject(agent_id):
         raise Unmet(f"{agent_id} 的电话没有响")
-    stage.world.end_ring(call_id, "rejected")
 
 
 @sentence("<工号> 挂机")

@@ -98,8 +98,10 @@ def _rings(stage: Stage, caller: str, agent_id: str) -> None:
     stage.agent_status(agent_id)
     call_id = stage.on_the_line(caller)
     line = stage.world.lines[call_id]
-    ringing = line.ring.phone if line.doing == "ringing" and line.ring else "没有电话在响"
-    same(agent_id, ringing)
+    ringing = (
+        line.ring.phone if line.doing == "ringing" and line.ring else stage.world.asked_into(call_id, answered=False)
+    )
+    same(agent_id, ringing or "没有电话在响")
 
 
 @sentence("应通话: <工号>", of_caller=True)
@@ -110,6 +112,8 @@ def _talks(stage: Stage, caller: str, agent_id: str) -> None:
     with_them = line.ring.phone if line.doing == "talking" and line.ring else ""
     if line.doing == "room":
         with_them = world.phones.get(world.rooms.of(call_id).agent, "")
+        helping = world.asked_into(call_id, answered=True)
+        with_them = helping if agent_id == helping else with_them or helping
     same(agent_id, static[0] if static else with_them or "没有通话")
 
 

@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ivr.core import events as ev
-from ivr.core.calls import fits
+from ivr.core.transfers import refusal
 from tests.scenarios.script import sentence
 from tests.scenarios.stage import Stage, Unmet, same
 
+_REFUSALS = {"transfer_refused": "现在不能这样做", "colleague_not_ready": "同事现在不空闲"}
 
-def _ask(stage: Stage, asks: str, kind: str, /, **to: str) -> None:
+
+def _asked(stage: Stage, asks: str, kind: str, to: dict[str, str]) -> ev.TransferAsked:
     stage.agent_status(asks)
     agent = stage.world.floor.agents[asks]
-    call = stage.world.floor.calls.get(agent.call_id)
-    if call is None or asks not in (stage.world.phones.get(ring.ring_id) for ring in call.rings[-1:]):
+    if not agent.ring_id:
         raise Unmet(f"{asks} 没有在通话")
-    asked = ev.TransferAsked(stage.world.now, agent.call_id, agent.ring_id, kind, **to)
-    if not fits(call, asked):
-        raise Unmet("现在不能这样做")
+    return ev.TransferAsked(stage.world.now, agent.call_id, agent.ring_id, kind, **to)
+
+
+def _ask(stage: Stage, asks: str, kind: str, /, **to: str) -> None:
+    asked = _asked(stage, asks, kind, to)
+    if refused := refusal(stage.world.floor.calls, stage.world.floor.agents, asked):
+        raise Unmet(_REFUSALS[refused])
     stage.world.tell(asked)
 
 
@@ -44,6 +49,33 @@ sentence("<工号> 转三方")(_simply("three_way"))
 sentence("<工号> 完成转接")(_simply("complete"))
 sentence("<工号> 取消转接")(_simply("cancel"))
 sentence("<工号> 退回排队")(_simply("back_to_line"))
+
+
+def _to_colleague(kind: str) -> Callable[[Stage, str, str], None]:
+    def ask(stage: Stage, agent_id: str, to: str) -> None:
+        stage.agent_status(to)
+        _ask(stage, agent_id, kind, agent_id=to)
+
+    return ask
+
+
+sentence("<工号> 咨询坐席: <工号>")(_to_colleague("consult"))
+sentence("<工号> 三方坐席: <工号>")(_to_colleague("three_way"))
+
+
+@sentence("<工号> 请不来坐席: <工号>")
+def _no_colleague(stage: Stage, agent_id: str, to: str) -> None:
+    stage.agent_status(to)
+    asked = _asked(stage, agent_id, "three_way", {"agent_id": to})
+    refused = refusal(stage.world.floor.calls, stage.world.floor.agents, asked)
+    same("同事现在不空闲", _REFUSALS.get(refused, "请得来"))
+
+
+@sentence("<工号> 应与坐席通话: <工号>")
+def _talks_with_colleague(stage: Stage, agent_id: str, colleague: str) -> None:
+    world = stage.world
+    here = [world.in_room(agent_id), world.in_room(colleague)]
+    same(colleague, colleague if here[0] and here[0] == here[1] else "没有通话")
 
 
 @sentence("<工号> 转接坐席: <工号>")
