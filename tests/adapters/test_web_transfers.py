@@ -42,8 +42,24 @@ async def test_emergencies_come_first(talk: tuple[World, str, Client]) -> None:
 async def test_colleagues_who_are_ready_can_take_over(talk: tuple[World, str, Client]) -> None:
     world, _, agent = talk
     await world.agent_ready("8002")
+    await world.tell(ev.AgentSignedIn(world.clock(), "8003"))
     told = await (await agent.get("/api/desk/departments")).json()
-    assert [colleague["agent_id"] for colleague in told["agents"]] == ["8002"], "not who talks, nor who is away"
+    assert [(one["agent_id"], one["ready"]) for one in told["agents"]] == [("8002", True), ("8003", False)]
+    assert told["agents"][0]["desks"] == [world.state().queues["general"]]
+
+
+async def test_a_colleague_is_consulted(talk: tuple[World, str, Client]) -> None:
+    world, call_id, agent = talk
+    status, problem = await order(agent, kind="consult", agent="8002")
+    assert (status, problem["code"]) == (409, "colleague_not_ready")
+    assert "8002" in str(problem["zh"])
+    await world.agent_ready("8002")
+    status, call = await order(agent, kind="consult", agent="8002")
+    assert status == 200
+    assert call["colleague"]["by"] == "8001" and call["colleague"]["agent_id"] == "8002"  # type: ignore[index]
+    other = await world.browser("8002")
+    assert (await (await other.get(f"/api/calls/{call_id}")).json())["colleague"]["by"] == "8001"
+    assert (await order(other, kind="cancel"))[1]["code"] == "no_talk", "the citizen is another agent's"
 
 
 async def test_consult_answered_complete(talk: tuple[World, str, Client]) -> None:

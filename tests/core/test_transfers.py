@@ -188,3 +188,58 @@ def test_whatever_happens_in_a_room_nobody_is_left_in_it(seed: int) -> None:
     assert not [a for a in world.floor.agents.values() if a.status in (Status.RESERVED, Status.TALKING)]
     releases = [e for e in world.journal if isinstance(e, ev.CallEnded)]
     assert len(releases) == 1
+
+
+def _with_colleague() -> tuple[World, str]:
+    """8001 and 8002 talk in the room since 20 s, and the citizen hears music."""
+    world, call_id = _talking(4)
+    world.tell(ev.AgentSignedIn(world.now, "8002"))
+    world.tell(ev.AgentPressedReady(world.now, "8002"))
+    _ask(world, call_id, "consult", agent_id="8002")
+    assert world.floor.agents["8002"].status is Status.RESERVED
+    asked = world.floor.calls[call_id].colleague
+    assert asked and asked.why == ("asked by 8001",)
+    world.rooms.answers(call_id, asked.ring_id)
+    world.now += 20
+    return world, call_id
+
+
+def test_the_talk_of_two_agents_counts_once_in_the_call_and_whole_for_each() -> None:
+    world, call_id = _with_colleague()
+    first = world.floor.calls[call_id].answered
+    _ask(world, call_id, "three_way")
+    _bring(world, call_id)
+    world.now += 30
+    _ask(world, call_id, "complete")
+    left_at = world.now
+    world.now += 40
+    call = world.floor.calls[call_id]
+    assert call.ring and call.ring.agent_id == "8002" and call.colleague is None
+    world.rooms.leg_ends(call_id, call.ring.ring_id, "")
+    one, other = (ring for ring in world.floor.calls[call_id].rings if ring.answered_at is not None)
+    assert (one.ended_at, other.ended_at) == (left_at, world.now)
+    assert other.answered_at == left_at - 50
+    assert first and first.answered_at is not None
+    assert world.floor.calls[call_id].talk_s(world.now) == world.now - first.answered_at
+
+
+def test_a_colleague_who_is_not_ready_is_not_asked_for() -> None:
+    world, call_id = _talking(4)
+    before = world.floor.calls[call_id]
+    _ask(world, call_id, "consult", agent_id="8002")
+    assert world.floor.calls[call_id] == before
+    world.tell(ev.AgentSignedIn(world.now, "8002"))
+    world.tell(ev.AgentPressedReady(world.now, "8002"))
+    world.tell(ev.PhoneLost(world.now, "8002"))
+    _ask(world, call_id, "consult", agent_id="8002")
+    assert world.floor.calls[call_id] == before
+
+
+def test_an_end_of_the_ring_that_is_told_after_the_answer_takes_nobody_out() -> None:
+    """Asterisk tells the end of its own call to the colleague, which has become the colleague's part in the room."""
+    world, call_id = _with_colleague()
+    ring = world.floor.calls[call_id].colleague
+    assert ring
+    world.tell(ev.RingEnded(world.now, call_id, ring.ring_id, "unreachable"))
+    assert world.floor.calls[call_id].colleague == ring
+    assert world.floor.agents["8002"].status is Status.TALKING

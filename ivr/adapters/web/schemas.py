@@ -484,8 +484,8 @@ class TransferOrder(BaseModel):
     """What an agent wants for the citizen whom they talk with; `blind`, `consult` and `three_way` need to whom.
 
     `consult` and `three_way` call a department, a number or an agent who is ready; `three_way` while consulting brings
-    the citizen in, and needs to whom no more. `complete`: the agent leaves the two others. `cancel`: the outside number,
-    or the other agent, leaves.
+    the citizen in, and needs to whom no more. `complete`: the agent leaves the two others. `cancel`: the outside
+    number, or the other agent, leaves.
     """
 
     model_config = ConfigDict(extra="forbid")
