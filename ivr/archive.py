@@ -24,7 +24,7 @@ from ivr.core.books import Books
 from ivr.core.errors import BooksError, HotlineError, RecordingRefused
 from ivr.core.events import Event
 from ivr.core.notes import Note, Word
-from ivr.core.recordings import recording_base
+from ivr.core.recordings import recording_base, sides
 
 log = structlog.get_logger()
 
@@ -126,7 +126,8 @@ class Archive:
 
     async def _transcribe(self, call_id: str) -> Note:
         """All legs of the call on one clock, which starts with the first conversation."""
-        legs = await self._store.recordings(call_id)
+        # What an outside number says is no note of ours.
+        legs = [leg for leg in await self._store.recordings(call_id) if "outside" not in sides(leg.ring_id)]
         words: dict[str, list[Word]] = {"caller": [], "agent": []}
         for leg in legs:
             later_s = leg.started_at - min(other.started_at for other in legs)

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from ivr.core.recordings import ENDINGS, LEGS, Leg, Recording, recording_base
+from ivr.core.recordings import ENDINGS, Leg, Recording, recording_base, sides
 
 POLL_S = 0.1
 STILL_S = 3.0
@@ -41,7 +41,7 @@ async def finish(folder: Path, call_id: str, ring_id: str, deadline_s: float) ->
     then returned like any other), or else left out and told of.
     """
     base = recording_base(call_id, ring_id)
-    found = await asyncio.gather(*(_leg(folder, base, call_id, ring_id, leg, deadline_s) for leg in LEGS))
+    found = await asyncio.gather(*(_leg(folder, base, call_id, ring_id, leg, deadline_s) for leg in sides(ring_id)))
     recordings = [leg for leg in found if isinstance(leg, Recording)]
     # MixMonitor starts both legs at once; what differs is when each was flushed to disk.
     started_at = min((leg.started_at for leg in recordings), default=0.0)

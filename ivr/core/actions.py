@@ -87,6 +87,8 @@ class DialOutside:
     ring_s: int
     announcement: str
     """The prompt that whoever answers hears first."""
+    caller_rate: int = 0
+    """Samples per second to record the citizen's side with; 0: not recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,8 @@ class DialRoom:
     number: str
     ring_s: int
     announcement: str
+    caller_rate: int = 0
+    """As in `DialOutside`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,7 @@ class CloseRecording:
 
     call_id: str
     ring_id: str
+    """Or a leg_id, of a talk with an outside number."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,15 @@ class Leg:
     """It was called into the call's room."""
     kept_by: str = ""
     """Who had the citizen afterwards: `us`, `them`, or "" when that is not decided."""
+    record: bool = False
+    """Both sides are recorded from the answer on."""
+    recorded: bool = False
+    """Their files are closed and whole."""
+
+    @property
+    def has_recording(self) -> bool:
+        """It was answered, and its sides are or were recorded."""
+        return self.record and self.answered_at is not None
 
 
 @dataclass(frozen=True)
@@ -323,7 +332,8 @@ def begin(event: ev.CallArrived | ev.CallFound | ev.CallFellBack | ev.CallUnatte
 def evolve(call: Call, event: Event) -> Call:
     """The call after the event. An event that no longer fits (a late answer, a second hang-up) changes nothing."""
     if isinstance(event, ev.RecordingFinished):
-        return _ring(call, event.ring_id, recorded=True)
+        legs = tuple(replace(leg, recorded=True) if leg.leg_id == event.ring_id else leg for leg in call.legs)
+        return _ring(replace(call, legs=legs), event.ring_id, recorded=True)
     if isinstance(event, ev.NoteWritten):
         return replace(call, note_written=True)
     if call.stage is Stage.ENDED:
@@ -413,7 +423,7 @@ def evolve(call: Call, event: Event) -> Call:
             # A colleague who is still rung will have the citizen, who hears music until then.
             return replace(call, stage=Stage.CONSULTING if call.ring else Stage.RATING)
         case ev.LegDialled():
-            leg = Leg(event.leg_id, event.number, event.name, event.at, event.why, room=event.room)
+            leg = Leg(event.leg_id, event.number, event.name, event.at, event.why, room=event.room, record=event.record)
             stage = call.stage if event.room else Stage.OUTSIDE
             return replace(
                 call,

@@ -450,6 +450,8 @@ class LegDialled:
     mark: str = ""
     emergency: bool = False
     """Both as in `CallQueued`: for the line, when nobody takes the citizen."""
+    record: bool = False
+    """Recorded from the answer on: the citizen has talked with an agent, and so has heard the notice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -627,6 +629,7 @@ class RecordingFinished:
     at: float
     call_id: str
     ring_id: str
+    """Or a leg_id, of a talk with an outside number."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Literal
 
-Leg = Literal["caller", "agent"]
-LEGS: tuple[Leg, ...] = ("caller", "agent")
+Leg = Literal["caller", "agent", "outside"]
 ENDINGS = (".wav", ".wav16")
 """Asterisk names RIFF/WAV files of 16,000 samples per second `wav16`."""
 
 _CALL_ID = re.compile(r"(?:[A-Za-z0-9_-]+-)?(\d{9,11})\.\d+", re.ASCII)
-_RING_NUMBER = re.compile(r"[1-9]\d{0,5}", re.ASCII)
+_RING_NUMBER = re.compile(r"t?[1-9]\d{0,5}", re.ASCII)
+"""Of a ring, or with a t: of a leg to an outside number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Recording:
     """`<call_id>-<n>-<leg>`."""
     call_id: str
     ring_id: str
+    """Or a leg_id, of a talk with an outside number."""
     leg: Leg
     path: str
     """Below the folder of the recordings, with `/`."""
@@ -38,10 +39,10 @@ class Recording:
 
 
 def recording_base(call_id: str, ring_id: str) -> PurePosixPath:
-    """`YYYY/MM/DD/<call_id>-<n>` below the folder of the recordings, without `-agent.wav` or `-caller.wav`.
+    """`YYYY/MM/DD/<call_id>-<n>` below the folder of the recordings, without `-caller.wav` and the like.
 
     The day is the call's own, in UTC, taken from the call_id (Asterisk's `<epoch seconds>.<n>`).
-    Raises ValueError for ids that are not ours.
+    Of a leg, n is t<n>. Raises ValueError for ids that are not ours.
     """
     call = _CALL_ID.fullmatch(call_id)
     if call is None:
@@ -51,3 +52,8 @@ def recording_base(call_id: str, ring_id: str) -> PurePosixPath:
         raise ValueError(f"{ring_id!r} is not a ring id of the call {call_id}.")
     day = datetime.fromtimestamp(int(call[1]), UTC)
     return PurePosixPath(f"{day:%Y/%m/%d}") / f"{call_id}-{number}"
+
+
+def sides(ring_id: str) -> tuple[Leg, Leg]:
+    """Who is recorded in this talk."""
+    return "caller", "outside" if ring_id.rpartition("/")[2].startswith("t") else "agent"

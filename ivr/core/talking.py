@@ -76,6 +76,8 @@ def caller_hung_up(floor: Floor, call: Call, event: ev.CallerHungUp) -> Iterator
     for ring in call.rings:
         if ring.open and ring.answered_at is not None:
             yield do.CloseRecording(call.call_id, ring.ring_id)
+    if call.leg and call.leg.has_recording:
+        yield do.CloseRecording(call.call_id, call.leg.leg_id)
     if call.stage is Stage.DIALLING:
         yield ev.CitizenNotReached(event.at, call.call_id, _CAUSES.get(event.cause, "unreachable"))
         return
@@ -92,10 +94,14 @@ def close_recordings(call: Call) -> Iterator[Action]:
     for ring in call.rings:
         if ring.answered_at is not None and ring.ended_at is not None and not ring.recorded:
             yield do.CloseRecording(call.call_id, ring.ring_id)
+    for leg in call.legs:
+        if leg.has_recording and leg.ended_at is not None and not leg.recorded:
+            yield do.CloseRecording(call.call_id, leg.leg_id)
 
 
 def note(call: Call) -> Iterator[Action]:
     """Have the note written, once every conversation of an ended call is on disk."""
     talks = [ring for ring in call.rings if ring.answered_at is not None]
-    if not call.live and talks and all(ring.recorded for ring in talks) and not call.note_written:
+    whole = all(ring.recorded for ring in talks) and all(leg.recorded for leg in call.legs if leg.has_recording)
+    if not call.live and talks and whole and not call.note_written:
         yield do.WriteNote(call.call_id)

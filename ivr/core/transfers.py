@@ -38,28 +38,35 @@ def lead(floor: Floor, call: Call, led: Led, at: float) -> Iterator[Event | Acti
         yield from steps.say(call, at, "notice", target.say)
     leg_id = f"{call.call_id}/t{len(call.legs) + 1}"
     mark = target.mark or ("emergency" if target.emergency else "")
-    yield ev.LegDialled(at, call.call_id, leg_id, number, name, led.why, mark=mark, emergency=target.emergency)
+    yield ev.LegDialled(
+        at, call.call_id, leg_id, number, name, led.why,
+        mark=mark, emergency=target.emergency, record=call.answered is not None,
+    )  # fmt: skip
 
 
 def dial(call: Call, at: float, number: str, name: str, why: str, *, room: bool = False) -> Iterator[Event]:
     """Give the citizen to an outside number, or call it into the room."""
-    yield ev.LegDialled(at, call.call_id, f"{call.call_id}/t{len(call.legs) + 1}", number, name or number, why, room)
+    leg_id, record = f"{call.call_id}/t{len(call.legs) + 1}", call.answered is not None
+    yield ev.LegDialled(at, call.call_id, leg_id, number, name or number, why, room, record=record)
 
 
 def dialled(floor: Floor, call: Call, event: ev.LegDialled) -> Iterator[Event | Action]:
     """Call the number."""
     context, ring_s = floor.plan_of(call.call_id).departments.context, floor.rules.outside_s
+    rate = call.rate if event.record else 0
     if event.room:
-        yield do.DialRoom(call.call_id, event.leg_id, event.number, ring_s, context)
+        yield do.DialRoom(call.call_id, event.leg_id, event.number, ring_s, context, rate)
         return
     # The lease is renewed before the dialling, never after: the dialplan lifts it when that begins.
     yield from leases.renew(floor, call, event.at)
-    yield do.DialOutside(call.call_id, event.leg_id, event.number, ring_s, context)
+    yield do.DialOutside(call.call_id, event.leg_id, event.number, ring_s, context, rate)
 
 
 def ended(floor: Floor, call: Call, event: ev.LegEnded) -> Iterator[Event | Action]:
     """After a talk outside the call is over; a citizen whom nobody took comes to us."""
     leg = call.legs[-1]
+    if leg.has_recording:
+        yield do.CloseRecording(call.call_id, leg.leg_id)
     if not leg.kept_by:
         yield ev.CallKept(event.at, call.call_id, leg.leg_id, "us")
     if leg.room:

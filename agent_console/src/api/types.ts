@@ -1054,7 +1054,7 @@ export interface components {
              * Leg
              * @enum {string}
              */
-            readonly leg: "caller" | "agent";
+            readonly leg: "caller" | "agent" | "outside";
             /** Started At */
             readonly started_at: number;
             /** Duration S */

@@ -358,6 +358,7 @@ const en: Messages = {
     position: "Position",
     caller: "Citizen's leg",
     agent: "Agent's leg",
+    outside: "Outside party's leg",
     on: "Hear this leg",
     off: "Mute this leg",
     download: "Download",

@@ -363,6 +363,7 @@ const zh = {
     position: "播放位置",
     caller: "市民声道",
     agent: "坐席声道",
+    outside: "外单位声道",
     on: "播放此声道",
     off: "静音此声道",
     download: "下载",

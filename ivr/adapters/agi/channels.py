@@ -167,14 +167,15 @@ class Channels:
                     await self._ring(call, action)
                 case DialOutside():
                     call.leg = action.leg_id
-                    line = commands.outside(action, self._outside, self._prompt_path(action.announcement))
+                    announcement, recording = self._prompt_path(action.announcement), await self._recording(action)
+                    line = commands.outside(action, self._outside, announcement, recording)
                     await self._underway.begin(call, action, action.ring_s + self._prompt_s(action.announcement), line)
                 case MoveAgent():
                     await self._others.move(call, action)
                 case DialRoom():
-                    await self._others.dial(action)
+                    await self._others.dial(action, await self._recording(action))
                 case RingColleague():
-                    await self._others.ring(action, str(await self._recording(action)))
+                    await self._others.ring(action, await self._recording(action))
                 case JoinRoom():
                     call.in_room = True
                     await self._underway.begin(call, action, _TALK_S, commands.ROOM)
@@ -208,16 +209,19 @@ class Channels:
     async def _ring(self, call: Tracked, action: RingAgent) -> None:
         base = await self._recording(action)
         call.ring = Ring(action.ring_id)
-        await self._underway.begin(call, action, action.ring_s, commands.ring(action, str(base)))
+        await self._underway.begin(call, action, action.ring_s, commands.ring(action, base))
 
-    async def _recording(self, action: RingAgent | RingColleague) -> Path:
-        """Where the talk is recorded, without the ending; in a folder that is there."""
-        base = self._recordings / recording_base(action.call_id, action.ring_id)
+    async def _recording(self, action: RingAgent | RingColleague | DialOutside | DialRoom) -> str:
+        """Where the talk is recorded, without the ending, in a folder that is there; `none` when it is not."""
+        if not action.caller_rate:
+            return "none"
+        talk = action.leg_id if isinstance(action, DialOutside | DialRoom) else action.ring_id
+        base = self._recordings / recording_base(action.call_id, talk)
         try:
             await asyncio.to_thread(base.parent.mkdir, parents=True, exist_ok=True)
         except OSError as error:
             log.error("agi.no_recording_folder", folder=str(base.parent), reason=str(error))
-        return base
+        return str(base)
 
     # --- what Asterisk tells ---
 

@@ -58,9 +58,10 @@ class Outside:
     caller_id: str = "12345"
 
 
-def outside(action: DialOutside, way: Outside, announcement: str) -> str:
+def outside(action: DialOutside, way: Outside, announcement: str, recording: str) -> str:
     """Go through the context `outside` of dialplans/extensions.conf, and come back."""
-    arguments = (action.number, action.leg_id, str(action.ring_s), way.endpoint or "none", way.caller_id, announcement)
+    how = (str(action.ring_s), way.endpoint or "none", way.caller_id, announcement)
+    arguments = (action.number, action.leg_id, *how, recording, str(action.caller_rate))
     return f'GOSUB outside s 1 "{",".join(_plain(value) for value in arguments)}"'
 
 
@@ -78,9 +79,15 @@ def digits(action: DialCitizen) -> str:
     return "".join(sign for sign in action.number if sign in "+0123456789")
 
 
-def into_room(action: DialRoom, way: Outside, announcement: str) -> dict[str, str]:
+def into_room(action: DialRoom, way: Outside, announcement: str, recording: str) -> dict[str, str]:
     """The fields of the AMI action Originate."""
-    variables = {"HOTLINE_CALL": action.call_id, "HOTLINE_LEG": action.leg_id, "HOTLINE_SAY": announcement}
+    variables = {
+        "HOTLINE_CALL": action.call_id,
+        "HOTLINE_LEG": action.leg_id,
+        "HOTLINE_SAY": announcement,
+        "HOTLINE_RECORDING": recording,
+        "HOTLINE_RATE": str(action.caller_rate),
+    }
     return {
         "ActionID": action.leg_id,
         "Channel": f"PJSIP/{_plain(action.number)}@{way.endpoint or 'none'}",

@@ -62,12 +62,12 @@ class Others:
             if ring.moved:
                 self._tell(AgentHungUp(self._clock(), action.call_id, action.ring_id))
 
-    async def dial(self, action: DialRoom) -> None:
+    async def dial(self, action: DialRoom, recording: str) -> None:
         """Have an outside number called into the room."""
         if not self._outside.endpoint:
             self._tell(LegEnded(self._clock(), action.call_id, action.leg_id, "unreachable"))
             return
-        fields = commands.into_room(action, self._outside, self._prompt_path(action.announcement))
+        fields = commands.into_room(action, self._outside, self._prompt_path(action.announcement), recording)
         await self._ami.action("Originate", deadline_s=5.0, **fields)
 
     async def ring(self, action: RingColleague, recording: str) -> None:

@@ -140,11 +140,11 @@ class Records(Database):
         return next(iter(await self.rows(tables.call_row, f"{_CALLS} where call_id = ?", call_id)), None)
 
     async def former_agent(self, ani: str, since: float) -> str:
-        """Who talked last with this number, as it was delivered; "" when nobody did since then."""
+        """The agent who had this number last, as it was delivered; "" when nobody did since then."""
         sql = """
             select legs.agent_id from calls join legs using (call_id)
-            where calls.ani = ? and calls.arrived_at >= ? and legs.answered_at is not null
-            order by legs.answered_at desc limit 1
+            where calls.ani = ? and calls.arrived_at >= ? and legs.answered_at is not null and legs.agent_id != ''
+            order by coalesce(legs.ended_at, legs.answered_at) desc limit 1
         """
         return next(iter(await self.rows(lambda row: str(row["agent_id"]), sql, ani, since)), "")
 
@@ -155,7 +155,9 @@ class Records(Database):
     async def rings(self, call_id: str) -> list[RingRow]:
         """The attempts to reach an agent, in order."""
         return await self.rows(
-            tables.ring_row, "select * from legs where call_id = ? order by offered_at, rowid", call_id
+            tables.ring_row,
+            "select * from legs where call_id = ? and agent_id != '' order by offered_at, rowid",
+            call_id,
         )
 
     # --- books --------------------------------------------------------------------------------------------------------
@@ -198,7 +200,7 @@ class Records(Database):
         return await self.rows(lambda row: Recording(**row), "select * from recordings order by path")
 
     async def live_rings(self) -> list[RingRow]:
-        """Rings whose files may be growing, or closed but not yet in the database."""
+        """Rings and legs whose files may be growing, or closed but not yet in the database."""
         return await self.rows(
             tables.ring_row,
             f"{_UNRECORDED} (calls.ended_at is null or legs.ended_at > ?)",
@@ -272,6 +274,9 @@ def _append(db: Connection, events: Sequence[Event], calls: Sequence[Call], agen
         _upsert(db, "calls", "call_id", tables.call_values(call, now, last.pop(call.call_id, 0)))
         for ring in call.rings:
             _upsert(db, "legs", "ring_id", tables.ring_values(call.call_id, ring))
+        for leg in call.legs:
+            if leg.record:
+                _upsert(db, "legs", "ring_id", tables.leg_values(call.call_id, leg))
         _set_unfinished(db, call.call_id, not _finished(db, call))
     for call_id in last:
         _set_unfinished(db, call_id, True)

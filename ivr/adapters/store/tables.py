@@ -13,7 +13,7 @@ from ivr.core import callbacks
 from ivr.core.agents import Agent, Profile, Status
 from ivr.core.books import Entry, Kept
 from ivr.core.callbacks import Callback, State
-from ivr.core.calls import Call, Outcome, Ring, Stage
+from ivr.core.calls import Call, Leg, Outcome, Ring, Stage
 from ivr.core.events import Event, from_row, kind, to_row
 from ivr.core.notes import Line
 
@@ -80,7 +80,8 @@ class CallRow:
 
 @dataclass(frozen=True, slots=True)
 class RingRow:
-    """One attempt to reach one agent: a row of `legs`. See `core.calls.Ring`."""
+    """One attempt to reach one agent: a row of `legs`. See `core.calls.Ring`. A row without an agent is a talk with an
+    outside number that is recorded: `core.calls.Leg`."""
 
     ring_id: str
     call_id: str
@@ -219,6 +220,22 @@ def ring_values(call_id: str, ring: Ring) -> Row:
         "reason": ring.reason,
         "agent_rate": ring.agent_rate,
         "recorded": int(ring.recorded),
+    }
+
+
+def leg_values(call_id: str, leg: Leg) -> Row:
+    """A recorded talk with an outside number, as a row without an agent."""
+    return {
+        "ring_id": leg.leg_id,
+        "call_id": call_id,
+        "agent_id": "",
+        "offered_at": leg.dialled_at,
+        "why": json.dumps([leg.why], ensure_ascii=False),
+        "answered_at": leg.answered_at,
+        "ended_at": leg.ended_at,
+        "reason": leg.reason,
+        "agent_rate": 0,
+        "recorded": int(leg.recorded),
     }
 
 

@@ -58,7 +58,7 @@ class RecordingView(_View):
     """One leg of one conversation. The sound is at /api/calls/{call_id}/recordings/{recording_id}."""
 
     recording_id: str
-    leg: Literal["caller", "agent"]
+    leg: Literal["caller", "agent", "outside"]
     started_at: float
     duration_s: float
     rate: int

@@ -189,7 +189,7 @@ def _colleague(call: Call, state: LiveState) -> ConsultedView | None:
 
 
 def _leg(leg: Leg) -> dict[str, Any]:
-    return {name: value for name, value in asdict(leg).items() if name != "why"}
+    return {name: value for name, value in asdict(leg).items() if name not in ("why", "record", "recorded")}
 
 
 def leg_views(timeline: Iterable[JournalRow]) -> list[LegView]:
