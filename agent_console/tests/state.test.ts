@@ -8,7 +8,7 @@ function call(callId: string, stage: CallSummary["stage"]): CallSummary {
     call_id: callId, arrived_at: 100, ani: "13900000001", dnis: "12345", stage, keys: "2", queue: "enterprise",
     queue_name: "政企通", mark: "enterprise", known_as: "", person: "", level: "", hotline: "",
     hotline_name: "", about: "", slowed_by: "", task_id: "", agent_id: "8001", agent_name: "谭思琦", outcome: null, queued_at: 105,
-    answered_at: null, ended_at: null, wait_s: 3, talk_s: 0, rating: null, leg: null, talking_since: null, note_state: "none",
+    answered_at: null, ended_at: null, wait_s: 3, talk_s: 0, rating: null, leg: null, colleague: null, talking_since: null, note_state: "none",
   };
 }
 

@@ -100,6 +100,16 @@ class InRoom:
 
 
 @dataclass(frozen=True, slots=True)
+class RungInto:
+    """A colleague's telephones ring, by this channel, for the call's room."""
+
+    at: float
+    call_id: str
+    ring_id: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
 class LeftAgi:
     """The citizen's channel takes no more commands: it hung up, or went on in the dialplan."""
 
@@ -190,14 +200,16 @@ def translate(message: Headers, at: float) -> Event | Sign | None:
     return rule(message, at) if rule else None
 
 
-def found(message: Headers, at: float) -> CallFound | AgentLegBegan | InRoom | None:
-    """What one line of the list of channels (Status) means: a citizen's call, an agent's leg, somebody in a room."""
+def found(message: Headers, at: float) -> CallFound | AgentLegBegan | InRoom | RungInto | None:
+    """What one line of the list of channels (Status) means: a call, an agent's leg, somebody in a room or rung into it."""
     call_id = message.get("Linkedid", "")
     if leg := _LEG.fullmatch(message.get("Uniqueid", "")):
         in_room = message.get("Context") == "room-outside"
         return InRoom(at, leg[2], leg[1], message.get("Channel", "")) if in_room else None
     if rung := _RUNG.fullmatch(call_id):
-        call_id = rung[1]  # of a colleague's telephone, until somebody else is in the room
+        call_id = rung[2]  # of a colleague's telephone, until somebody else is in the room
+        if message.get("Channel", "").startswith("Local/"):
+            return RungInto(at, call_id, rung[1], message["Channel"])
     if message.get("Context") == "room-agent":
         return InRoom(at, call_id, f"{call_id}/{message.get('Exten', '')}", message.get("Channel", ""))
     if not _is_citizen(message):
@@ -218,8 +230,8 @@ def found(message: Headers, at: float) -> CallFound | AgentLegBegan | InRoom | N
 
 _LEG_ID = re.compile(r"(.+)/t\d+")
 _RING_ID = re.compile(r"(.+)/\d+")
-_RUNG = re.compile(r"(.+)/\d+-leg")
-"""Linked id of the channels by which a colleague is rung; and the call's id."""
+_RUNG = re.compile(r"((.+)/\d+)-leg")
+"""Linked id of the channels by which a colleague is rung: ring id and call id."""
 _LEG = re.compile(r"((.+)/t\d+)-leg")
 """Unique id of a channel that was called into a room: leg id and call id. There is no "." after the last "-", so that
 Asterisk never takes it for the older of two linked ids."""

@@ -162,7 +162,7 @@ async def test_the_agent_takes_the_police_into_the_talk(tmp_path: Path) -> None:
             call = await supervisor.call_that(lambda c: c["rings"][0]["ended_at"])
             assert call["stage"] == "room"
             await citizen.hang_up()
-        call = await supervisor.call_that(lambda c: c["outcome"] and len(c["recordings"]) == 2)
+        call = await supervisor.call_that(lambda c: c["outcome"] and len(c["recordings"]) == 4)
         assert call["outcome"] == "answered" and call["legs"][0]["number"] == "110"
 
 
@@ -181,14 +181,80 @@ async def test_the_agent_hands_the_citizen_to_a_colleague(tmp_path: Path) -> Non
             await page.click("[data-test=answer]")
             await colleague.order("sign_in")
             await colleague.order("ready")
-            await page.click("[data-test=transfer-onward]")
+            await page.click("[data-test=transfer-colleague]")
             await page.get_by_role("option", name="8002").hover()
             await photograph(page, "desk-hand-over")
             await page.get_by_role("option", name="8002").click()
-            await page.click("[data-test=transfer-hand_over]")
+            await page.click("[data-test=way-blind]")
+            await page.click("[data-test=transfer-ask]")
             await phone.rings()
             await phone.answer()
             call = await supervisor.call_that(lambda c: c["stage"] == "talking" and c["agent_id"] == "8002")
             assert [ring["agent_id"] for ring in call["rings"]] == ["8001", "8002"]
             await citizen.hang_up()
         await supervisor.call_that(lambda c: c["outcome"] == "answered")
+
+
+async def test_an_agent_asks_a_colleague_who_keeps_the_citizen(tmp_path: Path) -> None:
+    async with (
+        hotline(tmp_path) as up,
+        chromium(microphone(tmp_path, "agent", prompt("busy_times"))) as page,
+        up.signed_in("banzhang") as supervisor,
+        up.signed_in("8002") as colleague,
+        Softphone(up.sip_port, tmp_path, "8002-sip", up.phone_password("8002"), tone_hz=700) as phone,
+    ):
+        await to_the_desk(page, up)
+        async with Caller(up.sip_port, tmp_path, ani="13800138000") as citizen:
+            await citizen.answered()
+            citizen.press("2")
+            await page.click("[data-test=answer]")
+            await colleague.order("sign_in")
+            await page.click("[data-test=way-consult]")
+            await page.click("[data-test=transfer-colleague]")
+            await page.get_by_role("option", name="8002").hover()
+            await photograph(page, "desk-choose-colleague")
+            await page.get_by_role("option", name="8002").click()
+            await page.click("[data-test=transfer-ask]")
+            await page.get_by_text("8002 现在不空闲，请不来。").wait_for()
+            await colleague.order("ready")
+            await page.click("[data-test=transfer-colleague]")
+            await page.get_by_role("option", name="8002").click()
+            await page.click("[data-test=transfer-ask]")
+            await phone.rings()
+            await phone.answer()
+            await page.wait_for_selector("[data-test=leg][data-answered=true]")
+            await photograph(page, "desk-consults-colleague")
+            await page.click("[data-test=transfer-complete]")
+            await citizen.rtp.hears(700)
+            await citizen.hang_up()
+        call = await supervisor.call_that(lambda c: c["outcome"] and len(c["recordings"]) == 4)
+        assert [ring["agent_id"] for ring in call["rings"]] == ["8001", "8002"]
+
+
+async def test_the_colleague_sees_the_citizen_and_who_asks(tmp_path: Path) -> None:
+    async with (
+        hotline(tmp_path) as up,
+        chromium(microphone(tmp_path, "agent", prompt("busy_times"))) as page,
+        up.signed_in("8001") as agent,
+        Softphone(up.sip_port, tmp_path, "8001-sip", up.phone_password("8001"), tone_hz=1000) as phone,
+    ):
+        await agent.order("sign_in")
+        await agent.order("ready")
+        async with Caller(up.sip_port, tmp_path, ani="13800138000") as citizen:
+            await citizen.answered()
+            citizen.press("2")
+            await phone.rings()
+            await phone.answer()
+            await to_the_desk(page, up, "8002")
+            await agent.transfer("consult", agent="8002")
+            await page.wait_for_selector("[data-test=asked-by]")
+            assert "8001" in await page.inner_text("[data-test=asked-by]")
+            assert await page.inner_text("[data-test=caller-number]") == "138 0013 8000"
+            assert await page.inner_text("[data-test=caller-keys]") == "2"
+            await page.click("[data-test=answer]")
+            await page.wait_for_selector("[data-test=agent-status][data-status=talking]")
+            await photograph(page, "desk-asked-by-colleague")
+            phone.hang_up()
+            await page.wait_for_selector("[data-test=way-blind]")
+            await photograph(page, "desk-colleague-keeps")
+            await citizen.hang_up()

@@ -104,6 +104,20 @@ async def hears_both(rtp: Rtp, one_hz: float, other_hz: float) -> None:
                 return
 
 
+async def outside_is_recorded(talk: Talk, leg: dict[str, Any]) -> None:
+    """Both sides of the talk with the department, from its answer to its end, and the citizen in it to the last."""
+    call = await talk.supervisor.call_that(lambda c: len(c["recordings"]) == 4)
+    sides = {side["leg"]: side for side in call["recordings"] if "-t1-" in side["recording_id"]}
+    assert sorted(sides) == ["caller", "outside"]
+    for side in sides.values():
+        assert side["duration_s"] == pytest.approx(leg["ended_at"] - leg["answered_at"], abs=0.8)
+    folder = talk.up.state / "recordings"
+    assert tone_of(next(folder.rglob("*-t1-outside.wav")))[0] == pytest.approx(DEPARTMENT_HZ, abs=4)
+    assert share(samples(next(folder.rglob("*-t1-caller.wav")))[-RATE // 2 :], CITIZEN_HZ) > 0.5
+    code, told = await talk.up.cli("check")
+    assert code == 0, told
+
+
 def samples(path: Path) -> np.ndarray[Any, np.dtype[np.float64]]:
     """What a softphone heard: one channel at 8 kHz, as the citizen's is."""
     with wave.open(str(path)) as wav:
@@ -136,6 +150,7 @@ async def test_blind_to_a_department(department: Department, tmp_path: Path) -> 
         assert (call["outcome"], leg["name"], leg["number"], leg["reason"]) == ("answered", "供水", "96533", "hung_up")
         assert call["talk_s"] == pytest.approx(ring["ended_at"] - ring["answered_at"], abs=0.01)
         assert leg["answered_at"] > ring["ended_at"] and leg["ended_at"] - leg["answered_at"] > 1
+        await outside_is_recorded(talk, leg)
         await logged(up, "|Agent/8001|BLINDTRANSFER|96533|outside|")
 
 
@@ -158,12 +173,14 @@ async def test_consult_and_complete_keeps_one_call_and_its_recording(department:
         department.hang_up()
         await talk.supervisor.call_that(lambda c: c["stage"] == "rating")
         await talk.citizen.hang_up()
-        call = await talk.supervisor.call_that(lambda c: c["ended_at"] and len(c["recordings"]) == 2)
+        call = await talk.supervisor.call_that(lambda c: c["ended_at"] and len(c["recordings"]) == 4)
         assert call["talk_s"] == pytest.approx(talked, abs=0.01)
-        for leg in call["recordings"]:
-            assert leg["duration_s"] == pytest.approx(call["talk_s"], abs=0.8), "the agent's time, in the room as well"
+        for side in call["recordings"]:
+            if "-t1-" not in side["recording_id"]:
+                assert side["duration_s"] == pytest.approx(talked, abs=0.8), "the agent's time, in the room as well"
         path = next((up.state / "recordings").rglob("*-agent.wav"))
         assert tone_of(path)[0] == pytest.approx(AGENT_HZ, abs=4)
+        await outside_is_recorded(talk, call["legs"][0])
 
 
 async def test_three_talk_through_a_controller_that_is_killed(department: Department, tmp_path: Path) -> None:
@@ -181,9 +198,17 @@ async def test_three_talk_through_a_controller_that_is_killed(department: Depart
             call = await supervisor.call_that(lambda c: c["ended_at"] is not None)
             assert call["outcome"] == "answered"
             assert [leg["reason"] for leg in call["legs"]] == ["caller_hung_up"]
-            agents = await supervisor.call_that(lambda c: len(c["recordings"]) == 2)
+            agents = await supervisor.call_that(lambda c: len(c["recordings"]) == 4)
             assert agents["rings"][0]["ended_at"] is not None
+            code, told = await up.cli("check")
+            assert code == 0, told
         await department.over()
+        for who, others in (
+            (talk.phone, (CITIZEN_HZ, DEPARTMENT_HZ)),
+            (department, (CITIZEN_HZ, AGENT_HZ)),
+        ):
+            end = samples(who.heard)[-RATE : -RATE // 4]
+            assert min(share(end, hz) for hz in others) > 0.05, "each of the three hears both others"
 
 
 async def test_a_department_that_does_not_answer_gives_the_citizen_back(department: Department, tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ class Channels:
         """Keys pressed before the first order, by call; the call itself may not have been announced yet."""
         self._spoke: set[str] | None = None
         """During a survey: the calls that an event was emitted for since it began."""
-        self._background: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[object]] = set()
 
     @property
     def pending(self) -> int:
@@ -321,12 +321,12 @@ class Channels:
         if call.ring.cancelled:
             self._in_background(self._others.hang_up(leg.channel))
 
-    def _in_background(self, work: Coroutine[None, None, None]) -> None:
+    def _in_background(self, work: Coroutine[None, None, object]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
         task.add_done_callback(self._finished)
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
+    def _finished(self, task: asyncio.Task[object]) -> None:
         self._background.discard(task)
         if not task.cancelled() and (error := task.exception()):
             log.warning("agi.not_performed", action="CancelRing", reason=str(error))

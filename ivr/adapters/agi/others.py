@@ -10,7 +10,7 @@ from ivr.adapters.agi import commands
 from ivr.adapters.agi.survey import find_calls
 from ivr.adapters.agi.tracked import Tracked
 from ivr.adapters.ami import Ami
-from ivr.adapters.ami_events import AgentLegBegan, InRoom, leg_channel
+from ivr.adapters.ami_events import AgentLegBegan, InRoom, RungInto, leg_channel
 from ivr.core.actions import DialRoom, EndLeg, MoveAgent, ReleaseAgent, RingColleague
 from ivr.core.errors import ActionRefused, HotlineError
 from ivr.core.events import AgentHungUp, Event, LegEnded
@@ -44,19 +44,20 @@ class Others:
             if isinstance(action, EndLeg):
                 await self.hang_up(leg_channel(action.leg_id))
             else:
-                await self.hang_up(await self._agent_channel(action) or leg_channel(action.ring_id))
+                for channel in await self._agent_channels(action):
+                    await self.hang_up(channel)
         except HotlineError as error:
             log.warning("agi.unsure", call_id=action.call_id, action=type(action).__name__, reason=str(error))
 
     async def move(self, call: Tracked, action: MoveAgent) -> None:
         """Take the agent out of the talk, into the room."""
-        ring, channel = call.ring, await self._agent_channel(action)
-        if ring is None or ring.ring_id not in (action.ring_id, "") or not channel:
+        ring, channels = call.ring, await self._agent_channels(action)
+        if ring is None or ring.ring_id not in (action.ring_id, "") or not channels:
             return  # the agent has hung up meanwhile, and that is told
         ring.ring_id, ring.moving = action.ring_id, True
         number = action.ring_id.removeprefix(f"{action.call_id}/")
         try:
-            await self._ami.action("Redirect", Channel=channel, Context="room-agent", Exten=number, Priority="1")
+            await self._ami.action("Redirect", Channel=channels[0], Context="room-agent", Exten=number, Priority="1")
         except ActionRefused:
             ring.moving = False
             if ring.moved:
@@ -83,19 +84,26 @@ class Others:
         for channel in sorted(ring.legs):
             await self.hang_up(channel)
 
-    async def hang_up(self, channel: str) -> None:
-        """A channel that is gone already is no matter."""
+    async def hang_up(self, channel: str) -> bool:
+        """False when the channel is gone already, which is no matter."""
         try:
             await self._ami.action("Hangup", Channel=channel)
         except ActionRefused:
             log.debug("agi.leg_gone", channel=channel)
+            return False
+        return True
 
-    async def _agent_channel(self, action: ReleaseAgent | MoveAgent) -> str:
-        """The channel of the agent who talks with the citizen or is in the call's room; "" when there is none."""
+    async def _agent_channels(self, action: ReleaseAgent | MoveAgent) -> list[str]:
+        """The channel of the agent who talks with the citizen or is in the room; or those that ring a colleague."""
         call = self._calls.get(action.call_id)
         talks = call is not None and call.ring is not None  # and is not with an agent of the static queue
+        channels = []
         for sign in await find_calls(self._ami, self._clock()):
-            in_talk = talks and isinstance(sign, AgentLegBegan) and sign.call_id == action.call_id
-            if in_talk or (isinstance(sign, InRoom) and sign.who == action.ring_id):
-                return sign.channel
-        return ""
+            match sign:
+                case AgentLegBegan() if talks and sign.call_id == action.call_id:
+                    channels.append(sign.channel)
+                case InRoom() if sign.who == action.ring_id:
+                    channels.append(sign.channel)
+                case RungInto() if sign.ring_id == action.ring_id:
+                    channels.append(sign.channel)
+        return channels

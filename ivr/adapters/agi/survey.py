@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 
 from ivr.adapters.ami import Ami
-from ivr.adapters.ami_events import AgentLegBegan, EndpointSeen, InRoom, found, translate
+from ivr.adapters.ami_events import AgentLegBegan, EndpointSeen, InRoom, RungInto, found, translate
 from ivr.core.events import CallFound
 
 
-async def find_calls(ami: Ami, at: float) -> list[CallFound | AgentLegBegan | InRoom]:
-    """Every call that is up, the agents' legs of each, and who is in its room. Raises AmiError."""
+async def find_calls(ami: Ami, at: float) -> list[CallFound | AgentLegBegan | InRoom | RungInto]:
+    """Every call that is up, the agents' legs of each, who is in its room, and who is rung for it. Raises AmiError."""
     # `Status` and not `CoreShowChannels`: it needs no more than write=call, and tells the number that was dialled.
     channels = await ami.collect("Status", done="StatusComplete")
     told = [found(channel, at) for channel in channels]
     calls = [sign for sign in told if isinstance(sign, CallFound)]
-    return [*calls, *(sign for sign in told if isinstance(sign, AgentLegBegan | InRoom))]
+    return [*calls, *(sign for sign in told if isinstance(sign, AgentLegBegan | InRoom | RungInto))]
 
 
 async def find_phones(ami: Ami, at: float) -> list[EndpointSeen]:
