@@ -201,7 +201,7 @@ def translate(message: Headers, at: float) -> Event | Sign | None:
 
 
 def found(message: Headers, at: float) -> CallFound | AgentLegBegan | InRoom | RungInto | None:
-    """What a line of the list of channels (Status) means: a call, an agent's leg, somebody in a room or rung into it."""
+    """What a line of the list of channels (Status) means: a call, an agent's leg, somebody in a room or rung for it."""
     call_id = message.get("Linkedid", "")
     if leg := _LEG.fullmatch(message.get("Uniqueid", "")):
         in_room = message.get("Context") == "room-outside"
