@@ -34,7 +34,7 @@ from ivr.archive import DATABASE, Archive, ArchiveAction
 from ivr.config import Config
 from ivr.core import callbacks
 from ivr.core.abuse import Marks
-from ivr.core.actions import Action
+from ivr.core.actions import Action, Listen, StopListening
 from ivr.core.agents import Agent, Profile
 from ivr.core.books import Books
 from ivr.core.callbacks import Callback
@@ -42,6 +42,7 @@ from ivr.core.calls import Call
 from ivr.core.departments import Department
 from ivr.core.errors import AmiError, HotlineError, PbxError, RegisterError, StoreError
 from ivr.core.floor import Floor, Rules
+from ivr.ears import Ears
 from ivr.switchboard import Switchboard
 
 log = structlog.get_logger()
@@ -76,6 +77,8 @@ class State:
     warnings: Sequence[str]
     timezone: str
     marks: Marks
+    listening: int
+    unheard: int
 
 
 class Hotline:
@@ -129,6 +132,10 @@ class Hotline:
             outside=Outside(config.outside.trunk and f"trunk-{config.outside.trunk}", config.outside.caller_id),
         )
         self.recogniser = Recogniser(partial(models.find_model, config), processes=config.speech.processes)
+        self.ears = Ears(
+            config, self.channels.bring_voice, self.switchboard.change_ears, self.switchboard.tell, time.time
+        )
+        self.ears.take(plan)
         self.archive = Archive(
             store, self.recogniser, config.recordings, config.city.language, self.switchboard.tell, time.time
         )
@@ -169,6 +176,8 @@ class Hotline:
     async def _perform(self, action: Action) -> None:
         if isinstance(action, ArchiveAction):
             await self.archive.perform(action)
+        elif isinstance(action, Listen | StopListening):
+            await self.ears.perform(action)
         else:
             await self.channels.perform(action)
 
@@ -197,7 +206,17 @@ class Hotline:
         zone = floor.plan.city.timezone
         due_at = partial(callbacks.due_at, rules=floor.rules.callback, timezone=zone)
         return State(
-            floor.calls, floor.agents, names, departments, floor.callbacks, due_at, warnings, zone, floor.marks
+            floor.calls,
+            floor.agents,
+            names,
+            departments,
+            floor.callbacks,
+            due_at,
+            warnings,
+            zone,
+            floor.marks,
+            len(floor.listening),
+            floor.unheard_total,
         )
 
     def checks(self) -> list[CheckView]:
@@ -213,6 +232,7 @@ class Hotline:
                 "queue_log", not self.queue_log.problem, f"queue_log 写不进去：{self.queue_log.problem}", needed=False
             ),
             _check("registers", not self.registers_problem, f"来电名册不能用：{self.registers_problem}", needed=False),
+            _check("listener", not self.ears.problem, f"紧急词监听有问题：{self.ears.problem}", needed=False),
             _check("recogniser", speech.name in ("ready", "starting"), _SPEECH.get(speech.name, ""), needed=False),
         ]
 
@@ -309,6 +329,7 @@ class Hotline:
         else:
             self.plan_problem = ""
             self.switchboard.change_plan(plan)
+            self.ears.take(plan)
             log.info("plan.taken", menus=len(plan.city.menu), queues=len(plan.queues.queue))
 
     async def watch_registers(self) -> None:
@@ -388,6 +409,8 @@ async def serve(config: Config, root: Path, say: Say) -> int:
                 "registers": hotline.watch_registers(),
             }.items()
         ]
+        if config.speech.live_at_most:
+            tasks.append(asyncio.create_task(hotline.ears.run(), name="ears"))
         stack.push_async_callback(_end, tasks)
         await hotline.switchboard.resume()
         await hotline.recogniser.start()

@@ -95,6 +95,7 @@ class Speech(_Section):
     model: Path | None = None
     fetch: bool = True
     processes: Annotated[int, Field(ge=1, le=64)] = 1
+    live_at_most: Annotated[int, Field(ge=0, le=16)] = 0
 
     @field_validator("model", mode="before")
     @classmethod

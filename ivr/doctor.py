@@ -33,6 +33,7 @@ def examine(config: Config, root: Path) -> list[Finding]:
         findings.append(Finding(True, True, "Asterisk is there, or can be unpacked."))
     findings.append(_plan(config, root))
     findings.append(_model(config))
+    findings.append(_ears(config, root))
     built = (root / "agent_console/dist/index.html").is_file()
     findings.append(Finding(built, False, "The console is built." if built else "The console is not built: make setup"))
     config.state.dir.mkdir(parents=True, exist_ok=True)
@@ -62,3 +63,17 @@ def _model(config: Config) -> Finding:
     if model is None:
         return Finding(False, False, "There is no speech model, so no notes are written yet: ivr models install")
     return Finding(True, False, f"Speech model {model.name}.")
+
+
+def _ears(config: Config, root: Path) -> Finding:
+    try:
+        words = plans.load(root, config.city.language, config.skills).city.emergency
+        model = models.find_model(config)
+    except HotlineError:
+        return Finding(False, False, "Emergency words are not listened for: see above.")
+    if words is None or not config.speech.live_at_most:
+        lacks = "city.toml has no [emergency]" if words is None else "speech.live_at_most is 0"
+        return Finding(True, False, f"Emergency words are not listened for: {lacks}.")
+    if model is None:
+        return Finding(False, False, "Emergency words are not listened for: there is no speech model.")
+    return Finding(True, False, f"{config.speech.live_at_most} callers at once are listened to for emergency words.")

@@ -79,6 +79,10 @@ class Switchboard:
         """Who is known by their telephone, from now on."""
         self.floor.registers = registers
 
+    def change_ears(self, ears: int) -> None:
+        """So many callers can be listened to at once, and nobody is now."""
+        self.floor.change_ears(ears)
+
     async def run(self) -> None:
         """Work until cancelled."""
         due = self._clock()

@@ -147,6 +147,9 @@ def test_draw(tmp_path: Path) -> None:
 def test_doctor_names_what_is_missing(tmp_path: Path) -> None:
     run = ivr(tmp_path, "doctor")
     assert "ivr models install" in run.stdout
+    assert "Emergency words are not listened for: speech.live_at_most is 0." in run.stdout
+    run = ivr(tmp_path, "doctor", IVR_SPEECH__LIVE_AT_MOST="4")
+    assert "Emergency words are not listened for: there is no speech model." in run.stdout
 
 
 def test_token_is_printed_and_nothing_else(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ describe("timeline", () => {
     expect(told("OverloadMet", { queue: "general", why: "general overloaded: 20 callers ahead" })).toBe(
       "专席繁忙，按规则处理：综合席 繁忙：前面已有 20 人",
     );
+    expect(told("EmergencyHeard", { word: "救命" })).toBe("听到紧急词“救命”，排到所有人之前");
     expect(told("CallMovedUp", { by: "banzhang", reason: "独居老人" })).toBe("banzhang 将其提前，理由：独居老人");
     expect(told("CallEnded", { outcome: "abandoned", why: ["skill general: 0 free, 3 signed in"] })).toContain(
       "未接原因：具备技能 general 的空闲坐席 0 人，签入 3 人",

@@ -243,9 +243,10 @@ def leg_channel(leg_id: str) -> str:
 
 
 def _is_citizen(message: Headers) -> bool:
-    """True for the channel that the call began with."""
+    """True for the channel that the call began with. A Local channel is one of our own, for a voice's tap."""
     own = message.get("Uniqueid", "")
-    return bool(own) and own == message.get("Linkedid") and not _LEG.fullmatch(own) and not _RUNG.fullmatch(own)
+    ours = message.get("Channel", "").startswith("Local/") or _LEG.fullmatch(own) or _RUNG.fullmatch(own)
+    return bool(own) and own == message.get("Linkedid") and not ours
 
 
 def _integer(text: str) -> int:

@@ -157,6 +157,20 @@ class LeaveRoom:
 
 
 @dataclass(frozen=True, slots=True)
+class Listen:
+    """Listen to what the citizen says, for the city's emergency words. A word is told as `EmergencyHeard`."""
+
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopListening:
+    """Listen to them no more."""
+
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class RenewLease:
     """Keep the dialplan from taking the call to the static queue for another `seconds`."""
 
@@ -210,5 +224,5 @@ class FindFormerAgent:
 Action = (
     Ask | AskPin | Say | PlayMusic | RingAgent | CancelRing | DialOutside | DialCitizen | ReleaseAgent | MoveAgent
     | DialRoom | RingColleague | EndLeg | JoinRoom | LeaveRoom | RenewLease | HangUp | CloseRecording | WriteNote
-    | FindFormerAgent
+    | FindFormerAgent | Listen | StopListening
 )  # fmt: skip

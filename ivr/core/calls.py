@@ -49,6 +49,9 @@ class Stage(StrEnum):
 ROOM_STAGES = frozenset({Stage.CONSULTING, Stage.ROOM})
 """Stages in which the call has a room."""
 
+LISTENED = frozenset({Stage.MENU, Stage.WAITING, Stage.RINGING})
+"""Stages in which the citizen is listened to for emergency words."""
+
 ONWARD = frozenset({"blind", "back_to_line"})
 """Transfers that begin when the agent is gone."""
 
@@ -198,6 +201,8 @@ class Call:
     """Instead of the queue's."""
     emergency: bool = False
     """Before everybody who waits; it stays on the call."""
+    word_heard: bool = False
+    """They said a word for an emergency, and are not yet in the line for it."""
     about: str = ""
     """The leader day for which it came: unit, leader and subject."""
     seats: tuple[str, ...] = ()
@@ -376,12 +381,15 @@ def evolve(call: Call, event: Event) -> Call:
                 mark=event.mark or call.mark,
                 priority=event.priority,
                 emergency=event.emergency or call.emergency,
+                word_heard=False,
                 about=event.about or call.about,
                 seats=event.seats or call.seats,
                 instead_of=event.instead_of,
             )
         case ev.OverloadMet() if call.stage is Stage.WAITING:
             return replace(call, overloads=(*call.overloads, event.queue))
+        case ev.EmergencyHeard() if call.stage in LISTENED and not call.emergency:
+            return replace(call, emergency=True, mark="emergency", word_heard=call.stage is not Stage.RINGING)
         case ev.CallMovedUp() if call.in_line and call.moved_at is None:
             return replace(call, moved_at=event.at)
         case ev.CallerKnown():

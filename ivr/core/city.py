@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from ivr.core.hours import Hours
 from ivr.core.targets import Code, Gated, Key, Name, Register, Table, Target
@@ -94,6 +94,22 @@ class Language(Table):
     """Lines of its own, by the line that they stand for: their skills say who speaks it."""
 
 
+class Emergency(Table):
+    """What a caller in a menu or in the line says when they cannot wait."""
+
+    words: tuple[Annotated[str, Field(pattern=r"^[^\W\d_]{2,12}$")], ...] = Field(min_length=1)
+    queue: Name
+    """Where they then stand before everybody who waits."""
+    confidence: Annotated[float, Field(ge=0.5, le=1)] = 0.9
+    """How sure the recogniser must be of a word."""
+
+    @model_validator(mode="after")
+    def _once(self) -> Self:
+        if twice := [word for n, word in enumerate(self.words) if word in self.words[:n]]:
+            raise ValueError(f"words: {twice[0]!r} is there twice")
+        return self
+
+
 class City(Table):
     timezone: Annotated[str, AfterValidator(_timezone)] = "Asia/Shanghai"
     default: Target
@@ -109,3 +125,4 @@ class City(Table):
     recording: Recording
     rating: Rating
     callback: Callback = Callback()
+    emergency: Emergency | None = None

@@ -614,6 +614,16 @@ class CallbackDropped:
 
 
 @dataclass(frozen=True, slots=True)
+class EmergencyHeard:
+    """Who is in a menu or in the line was heard to say one of the city's words for an emergency."""
+
+    at: float
+    call_id: str
+    word: str
+    """As city.toml writes it; nothing else of what they said."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallerKnown:
     """This agent talked with the same number last."""
 
@@ -645,7 +655,7 @@ Event = (
     | CallerMarked | MarkLifted | MarkProposed | CallerRecognised | CallerSlowed | HotlineRecognised
     | StepStarted | LanguageChosen | CallQueued | OverloadMet | CallOffered | RatingGiven | CallDismissed | CallEnded
     | AgentSetAside | WrapUpEnded
-    | CallMovedUp | CallerKnown | RecordingFinished | NoteWritten | LegDialled | LegAnswered | LegEnded
+    | CallMovedUp | EmergencyHeard | CallerKnown | RecordingFinished | NoteWritten | LegDialled | LegAnswered | LegEnded
     | CallbackOrdered | CallbackClosed | CallbackOpened | CallbackImpossible
     | CallbackTried | CallbackFailed | CallbackHandedOver | CallbackReached | CallbackDropped
     | TransferAsked | AgentMoved | CallKept | RoomJoined | RoomLeft

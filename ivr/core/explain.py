@@ -39,6 +39,7 @@ _READINGS = (
     (r"(.+) overloaded: waited (\d+) s", r"\1 繁忙：已等待 \2 秒"),
     (r"(.+) overloaded: over (\d+) s expected", r"\1 繁忙：预计还要等 \2 秒以上"),
     (r"(.+) overloaded: (\d+) s expected", r"\1 繁忙：预计还要等 \2 秒"),
+    (r"emergency word", "说了紧急词"),
     (r"back in the line", "回到队列"),
     (r"asked (\d+) times", r"已询问 \1 次，转默认队列"),
     (r"(\d+) questions asked", r"已询问 \1 次，转人工"),

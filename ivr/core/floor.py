@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from ivr.core import abuse, callbacks, leading, leases, menu, overload, recovery, talking, transfers, waiting
+from ivr.core import abuse, callbacks, leading, leases, listening, menu, overload, recovery, talking, transfers, waiting
 from ivr.core import actions as do
 from ivr.core import agents as agent_states
 from ivr.core import calls as call_states
@@ -62,7 +62,15 @@ _FREES_NOBODY = (ev.LanguageChosen, ev.OverloadMet, ev.StepStarted, ev.StepEnded
 """After these no match can be due, and an order that belongs to them must go out before the next ring does."""
 
 
-_DUE = (callbacks.overdue, leases.renew_due, waiting.move_due, overload.due, waiting.announce_due, transfers.due)
+_DUE = (
+    callbacks.overdue,
+    leases.renew_due,
+    waiting.move_due,
+    overload.due,
+    waiting.announce_due,
+    transfers.due,
+    listening.follow,
+)
 """What time brings to a call."""
 
 
@@ -93,6 +101,12 @@ class Floor:
         self._plans: dict[str, Plan] = {}
         self._wanted: dict[str, str] = {}
         """The open task of each number, as `national` writes it."""
+        self.ears = 0
+        """How many callers can be listened to at once."""
+        self.listening: set[str] = set()
+        self.unheard: set[str] = set()
+        """Remembered calls for which no ear was free at first."""
+        self.unheard_total = 0
         self.leased: dict[str, tuple[float, int]] = {}
         """Each call's lease: given when, for how many seconds."""
 
@@ -279,10 +293,17 @@ class Floor:
             self._seat_agent(agent)
         callbacks.seat_all(self, now)
 
+    def change_ears(self, ears: int) -> None:
+        """The recogniser has begun anew or is gone: it listens to nobody, and can to so many at once."""
+        self.ears = ears
+        self.listening.clear()
+
     # --- what follows ---
 
     def _consequences(self, event: Event) -> Iterator[Event | Action]:
         yield from self._reaction(event)
+        if call := self.calls.get(getattr(event, "call_id", "")):
+            yield from listening.follow(self, call, event.at)
         if not isinstance(event, _FREES_NOBODY) and not self._told_late(event):
             yield from waiting.matches(self, event.at)
 
@@ -320,6 +341,8 @@ class Floor:
                 yield from waiting.joined(self, call, event)
             case ev.CallOffered() if event.room:
                 yield from transfers.colleague_asked(self, call)
+            case ev.EmergencyHeard():
+                yield from listening.heard(self, call, event.at)
             case ev.CallOffered():
                 yield from talking.offered(self, call, event)
             case ev.AgentAnswered():
@@ -367,7 +390,9 @@ class Floor:
                 yield from talking.note(call)
 
     def _after_step(self, call: Call, event: ev.StepEnded) -> Iterator[Event | Action]:
-        if call.stage is Stage.MENU:
+        if call.word_heard and call.stage in (Stage.MENU, Stage.WAITING):
+            yield from listening.heard(self, call, event.at)
+        elif call.stage is Stage.MENU:
             yield from leading.answered(self, call, event)
         elif call.stage is Stage.WAITING:
             yield from waiting.heard(self, call, event)
@@ -479,3 +504,4 @@ class Floor:
         self.line.leave(call_id)
         self._plans.pop(call_id, None)
         self.leased.pop(call_id, None)
+        self.unheard.discard(call_id)

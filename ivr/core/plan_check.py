@@ -76,6 +76,8 @@ def mistakes(
         for name in (*language.queue, *language.queue.values()):
             if name not in queues.queue:
                 yield f"city.toml: language.{code}.queue: there is no queue {name!r} in queues.toml."
+    if city.emergency and city.emergency.queue not in queues.queue:
+        yield f"city.toml: emergency.queue: there is no queue {city.emergency.queue!r} in queues.toml."
     if days:
         yield from _leader_days(days, city, queues)
     for name in circles({n: q.nobody_signed_in.queue for n, q in queues.queue.items() if q.nobody_signed_in}):

@@ -58,6 +58,8 @@ class State:
     warnings: list[str]
     timezone: str
     marks: Marks
+    listening: int = 0
+    unheard: int = 0
 
 
 @dataclass

@@ -128,6 +128,8 @@ def supervisor(kind: str, n: int) -> Move:
         match kind:
             case "move up" if call_id:
                 world.tell(ev.CallMovedUp(world.now, call_id, "banzhang", "老人，很急"))
+            case "word":  # nobody's doing but the recogniser's
+                world.says_a_word(n)
             case "mark":
                 world.tell(ev.CallerMarked(world.now, CITIZEN, "banzhang", "反复辱骂", world.now + 86400))
             case "call back" if tasks:
@@ -196,7 +198,7 @@ BUTTONS = (
 TRANSFERS = st.builds(transfer, st.sampled_from(BUTTONS), st.integers(0, 9))
 CITIZENS = st.builds(citizen, st.booleans(), st.integers(0, 9))
 ALONE = st.builds(alone, NUMBERS, st.sampled_from(["unattended", "missed", "taken"]), st.sampled_from([9.0, 3600.0]))
-SUPERVISORS = st.builds(supervisor, st.sampled_from(["move up", "mark", "call back"]), st.integers(0, 9))
+SUPERVISORS = st.builds(supervisor, st.sampled_from(["move up", "word", "mark", "call back"]), st.integers(0, 9))
 
 
 def moves(*kinds: st.SearchStrategy[Move]) -> st.SearchStrategy[list[Move]]:

@@ -52,6 +52,8 @@ class Hotline(World):
 
     def _check_turn(self, tried: ev.CallbackTried, later: set[str]) -> None:
         for call in self.floor.calls.values():
+            if tried.emergency and not call.emergency:
+                continue  # an emergency that was missed goes before them
             if call.stage is Stage.WAITING and call.queue == tried.queue and call.call_id not in later:
                 assert (call.place_at or 0) >= tried.place_at, f"{tried.task_id} jumped over {call.call_id}"
 

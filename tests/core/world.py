@@ -18,6 +18,8 @@ from ivr.core.floor import Floor, Rules
 from ivr.core.registers import DEPUTY, ELDERLY, Entry, Registers, Seal
 from tests.core.rooms import Rooms
 
+EARS = 2
+"""How many callers can be listened to at once."""
 REPO = Path(__file__).parents[2]
 SEAL = Seal(b"s" * 32)
 REGISTERS = Registers(
@@ -157,6 +159,9 @@ class World:
         self.rules = rules or Rules()
         self.floor = Floor(self.plan, profiles, self.rules)
         self.floor.registers = self.registers
+        self.floor.change_ears(EARS)
+        self.listened: set[str] = set()
+        """Whom the recogniser listens to."""
         self.lines: dict[str, Line] = {}
         self.journal: list[Event] = []
         self.untold: list[Event] = []
@@ -189,6 +194,11 @@ class World:
                 self.rooms.errands.append(action)
             case do.FindFormerAgent():
                 self._find_former_agent(action)
+            case do.Listen():
+                assert action.call_id not in self.listened and len(self.listened) < self.floor.ears
+                self.listened.add(action.call_id)
+            case do.StopListening():
+                self.listened.remove(action.call_id)
             case _ if line is None:
                 pass
             case do.HangUp():
@@ -216,6 +226,13 @@ class World:
         assert ring
         line.lease_until = self.now + 5  # by dialplans/extensions.conf
         self.tell(ev.RingEnded(self.now, call_id, ring.ring_id, reason))
+
+    def says_a_word(self, n: int) -> None:
+        """One of those who are listened to says a word for an emergency; the recogniser may be a moment late."""
+        if self.listened:
+            call_id = sorted(self.listened)[n % len(self.listened)]
+            self.tell(ev.EmergencyHeard(self.now, call_id, "救命"))
+            self.tell(ev.EmergencyHeard(self.now, call_id, "救命"))
 
     # --- what can happen ----------------------------------------------------------------------------------------------
 
@@ -307,6 +324,8 @@ class World:
         saved, tasks = list(self.floor.agents.values()), [t for t in self.floor.callbacks.values() if t.open]
         self.floor = Floor(self.plan, self.profiles, self.rules)
         self.floor.registers = self.registers
+        self.floor.change_ears(EARS)
+        self.listened = set()
         self.floor.restore(self.journal, saved, self.now, tasks)
         for event in self.untold:
             self.tell(event)
@@ -345,6 +364,8 @@ class World:
             self.restart_controller()
         elif dice < 0.42 and calls:
             self.tell(ev.CallMovedUp(self.now, self.dice.choice(calls), "banzhang", "老人，很急"))
+        elif dice < 0.44:
+            self.says_a_word(self.dice.randrange(9))
         elif calls:
             self.advance(self.dice.choice(calls))
 

@@ -105,6 +105,8 @@ def _told(event: Event, plan: Plan) -> str:
             return f"按键 {event.key}" if event.key else "播放失败" if event.failed else "播放完"
         case ev.CallQueued():
             return f"进入 {plan.queues.queue[event.queue].name}：{_reading(event.why)}"
+        case ev.EmergencyHeard():
+            return f"听到紧急词“{event.word}”"
         case ev.CallOffered():
             return f"派给 {event.agent_id}"
         case ev.AgentAnswered():

@@ -1129,7 +1129,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            readonly kind: "AgentAnswered" | "AgentHungUp" | "AgentMoved" | "CallArrived" | "CallDismissed" | "CallEnded" | "CallFellBack" | "CallFound" | "CallKept" | "CallMovedUp" | "CallOffered" | "CallQueued" | "CallUnattended" | "CallbackDropped" | "CallbackFailed" | "CallbackImpossible" | "CallbackOpened" | "CallbackReached" | "CallbackTried" | "CallerHungUp" | "CallerKnown" | "CallerRecognised" | "CallerSlowed" | "CitizenNotReached" | "FallbackAnswered" | "HotlineRecognised" | "LanguageChosen" | "LegAnswered" | "LegDialled" | "LegEnded" | "NoteWritten" | "OverloadMet" | "RatingGiven" | "RecordingFinished" | "RingEnded" | "RoomJoined" | "RoomLeft" | "StepEnded" | "StepStarted" | "TransferAsked";
+            readonly kind: "AgentAnswered" | "AgentHungUp" | "AgentMoved" | "CallArrived" | "CallDismissed" | "CallEnded" | "CallFellBack" | "CallFound" | "CallKept" | "CallMovedUp" | "CallOffered" | "CallQueued" | "CallUnattended" | "CallbackDropped" | "CallbackFailed" | "CallbackImpossible" | "CallbackOpened" | "CallbackReached" | "CallbackTried" | "CallerHungUp" | "CallerKnown" | "CallerRecognised" | "CallerSlowed" | "CitizenNotReached" | "EmergencyHeard" | "FallbackAnswered" | "HotlineRecognised" | "LanguageChosen" | "LegAnswered" | "LegDialled" | "LegEnded" | "NoteWritten" | "OverloadMet" | "RatingGiven" | "RecordingFinished" | "RingEnded" | "RoomJoined" | "RoomLeft" | "StepEnded" | "StepStarted" | "TransferAsked";
             /** Fields */
             readonly fields: {
                 readonly [key: string]: string | number | boolean | readonly string[] | null;

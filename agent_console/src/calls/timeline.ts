@@ -70,6 +70,8 @@ function params(kind: string, fields: Fields, words: Words): Record<string, stri
     }
     case "OverloadMet":
       return { why: read(text("why"), words) };
+    case "EmergencyHeard":
+      return { word: text("word") };
     case "CallMovedUp":
       return { by: text("by"), reason: text("reason") };
     case "CallerKnown":

@@ -32,6 +32,7 @@ const READINGS: readonly (readonly [RegExp, string, (keyof Names)?])[] = [
   [/^(.+) overloaded: waited (\d+) s$/, "$1 繁忙：已等待 $2 秒", "queue"],
   [/^(.+) overloaded: over (\d+) s expected$/, "$1 繁忙：预计还要等 $2 秒以上", "queue"],
   [/^(.+) overloaded: (\d+) s expected$/, "$1 繁忙：预计还要等 $2 秒", "queue"],
+  [/^emergency word$/, "说了紧急词"],
   [/^back in the line$/, "回到队列"],
   [/^place (\d+) in the line$/, "排队第 $1 位"],
   [/^priority (-?\d+)$/, "优先级 $1"],

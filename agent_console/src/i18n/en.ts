@@ -404,6 +404,7 @@ const en: Messages = {
     CallEnded: "The call is over: {outcome}",
     CallEndedWhy: "The call is over: {outcome}; nobody took it: {why}",
     OverloadMet: "The line is overloaded, its rule was applied: {why}",
+    EmergencyHeard: "Said “{word}”, an emergency word: before everybody",
     CallMovedUp: "Moved up by {by}: {reason}",
     CallerKnown: "{agent} talked with this number last",
     RecordingFinished: "The recording is saved",

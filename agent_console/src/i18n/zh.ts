@@ -409,6 +409,7 @@ const zh = {
     CallEnded: "通话结束，结果：{outcome}",
     CallEndedWhy: "通话结束，结果：{outcome}；未接原因：{why}",
     OverloadMet: "专席繁忙，按规则处理：{why}",
+    EmergencyHeard: "听到紧急词“{word}”，排到所有人之前",
     CallMovedUp: "{by} 将其提前，理由：{reason}",
     CallerKnown: "坐席 {agent} 最近接待过该号码",
     RecordingFinished: "录音已保存",

@@ -203,6 +203,14 @@ class Channels:
             elif isinstance(action, RingColleague):
                 self._tell(RingEnded(self._clock(), action.call_id, action.ring_id, "unreachable"))
 
+    async def bring_voice(self, call_id: str, uuid: str, port: int) -> None:
+        """Have what this citizen says sent to a port of this machine, by AudioSocket under this uuid.
+
+        It ends with the citizen's channel, or when the other side closes the connection. Raises AmiError.
+        """
+        if call := self._calls.get(call_id):
+            await self._ami.action("Originate", deadline_s=5.0, **commands.bring_voice(call.channel, uuid, port))
+
     def _length_s(self, prompts: tuple[str, ...]) -> float:
         return sum(map(self._prompt_s, prompts))
 

@@ -133,6 +133,21 @@ _LATER_S = 5
 """The dialplan ends the ring, and not the Originate."""
 
 
+def bring_voice(channel: str, uuid: str, port: int) -> dict[str, str]:
+    """The fields of the AMI action Originate that takes a citizen's voice to a port of this machine."""
+    variables = {"__HOTLINE_VOICE": channel, "HOTLINE_EAR": uuid, "HOTLINE_EAR_PORT": str(port)}
+    return {
+        "ActionID": f"ear-{uuid}",
+        "Channel": "Local/voice@listen/n",
+        "Context": "listen",
+        "Exten": "socket",
+        "Priority": "1",
+        "Timeout": "5000",
+        "Async": "true",
+        "Variable": ",".join(f"{name}={_plain(value)}" for name, value in variables.items()),
+    }
+
+
 def _list(paths: Iterable[str]) -> str:
     joined = "&".join(_plain(path) for path in paths)
     if not joined:

@@ -64,6 +64,10 @@ OPTIONAL = (
     "codec_opus_open_source",
     "codec_opus",
     "res_format_attr_opus",
+    # What a caller says to the recogniser, for emergency words.
+    "res_audiosocket",
+    "app_audiosocket",
+    "app_chanspy",
     # Linux only.
     "bridge_native_rtp",
 )

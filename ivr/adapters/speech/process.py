@@ -10,7 +10,7 @@ from asyncio.subprocess import PIPE, Process
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ivr.core.errors import RecordingRefused, SpeechError
 from ivr.core.notes import Word
@@ -26,30 +26,32 @@ class WorkerDied(SpeechError):
 
 
 class Worker:
-    """A running worker with its model loaded. One recording at a time."""
+    """A running process with its model loaded: a `worker`, one recording at a time, or a `listener`."""
 
     def __init__(self, process: Process, model: Path) -> None:
-        self._process = process
+        self.process = process
+        self.port = 0
+        """Of a listener: where it takes voices."""
         self._model = model
         self._complaints: deque[str] = deque(maxlen=5)
         self._reader = asyncio.create_task(self._read_complaints())
 
     @classmethod
-    async def launch(cls, model: Path) -> Worker:
+    async def launch(cls, model: Path, kind: Literal["worker", "listener"] = "worker") -> Worker:
         """Start a process and wait until the model is loaded and tried.
 
         Raises SpeechError when the model does not work.
         """
         try:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", f"{__package__}.worker", str(model),
+                sys.executable, "-m", f"{__package__}.{kind}", str(model),
                 stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=_LONGEST_LINE,
             )  # fmt: skip
         except OSError as error:
             raise SpeechError(f"The recogniser's process cannot be started: {error}.") from None
         worker = cls(process, model)
         try:
-            answer = await worker._answer(LOAD_S)
+            answer = await worker.answer(LOAD_S)
         except WorkerDied as error:
             await worker.end()
             raise SpeechError(f"{model}: this speech model does not work: while loading it {error}") from None
@@ -59,6 +61,7 @@ class Worker:
         if "broken" in answer:
             await worker.end()
             raise SpeechError(answer["broken"])
+        worker.port = int(answer["ready"])
         return worker
 
     async def transcribe(self, wav: Path, stall_s: float) -> list[Word]:
@@ -67,14 +70,14 @@ class Worker:
         Raises RecordingRefused when the recording is at fault, WorkerDied when the process ended or gave no sign of
         life for `stall_s` seconds; the worker is of no use then.
         """
-        if self._process.stdin is None:
+        if self.process.stdin is None:
             raise AssertionError("the worker was started without stdin")
         with suppress(ConnectionError):  # told by the missing answer
-            self._process.stdin.write(json.dumps({"wav": str(wav)}).encode() + b"\n")
-            await self._process.stdin.drain()
+            self.process.stdin.write(json.dumps({"wav": str(wav)}).encode() + b"\n")
+            await self.process.stdin.drain()
         words: list[Word] = []
         while True:
-            answer = await self._answer(stall_s)
+            answer = await self.answer(stall_s)
             if "refused" in answer:
                 raise RecordingRefused(answer["refused"])
             if "end" in answer:
@@ -83,33 +86,34 @@ class Worker:
 
     async def death(self) -> WorkerDied:
         """Wait until the process ends by itself."""
-        await self._process.wait()
+        await self.process.wait()
         await asyncio.wait([self._reader])
         return WorkerDied(self._obituary())
 
     async def end(self) -> None:
         """End the process: by closing its stdin, by force when that does not help."""
-        if self._process.stdin:
-            self._process.stdin.close()
+        if self.process.stdin:
+            self.process.stdin.close()
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(GOODBYE_S):
-                    await self._process.wait()
+                    await self.process.wait()
         finally:  # also when we are cancelled here
-            if self._process.returncode is None:
+            if self.process.returncode is None:
                 with suppress(ProcessLookupError):
-                    self._process.kill()
-                await self._process.wait()
+                    self.process.kill()
+                await self.process.wait()
             await asyncio.wait([self._reader])
-            if self._process.stdout:
-                await self._process.stdout.read()  # to its end, which lets go of the pipe
+            if self.process.stdout:
+                await self.process.stdout.read()  # to its end, which lets go of the pipe
 
-    async def _answer(self, deadline_s: float) -> dict[str, Any]:
-        if self._process.stdout is None:
+    async def answer(self, deadline_s: float) -> dict[str, Any]:
+        """The next message of the process. Raises WorkerDied as `transcribe` does."""
+        if self.process.stdout is None:
             raise AssertionError("the worker was started without stdout")
         try:
             async with asyncio.timeout(deadline_s):
-                line = await self._process.stdout.readline()
+                line = await self.process.stdout.readline()
         except TimeoutError:
             raise WorkerDied(f"the recogniser gave no sign of life for {deadline_s:g} s.") from None
         if not line:
@@ -118,12 +122,12 @@ class Worker:
         return answer
 
     async def _read_complaints(self) -> None:
-        if self._process.stderr:
-            async for line in self._process.stderr:
+        if self.process.stderr:
+            async for line in self.process.stderr:
                 self._complaints.append(line.decode(errors="replace").strip())
 
     def _obituary(self) -> str:
-        code = self._process.returncode or 0
+        code = self.process.returncode or 0
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with status {code}"
         last = f" ({self._complaints[-1].rstrip('.')})" if self._complaints else ""
         return f"the recogniser's process ended {how}{last}."

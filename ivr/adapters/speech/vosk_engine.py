@@ -22,7 +22,8 @@ RENEW_S = 120
 SIGN_OF_LIFE_S = 5
 TRIAL_S = 1
 
-_trim = ctypes.CDLL(None).malloc_trim
+trim = ctypes.CDLL(None).malloc_trim
+"""Gives freed memory back to the system; takes the bytes to keep."""
 
 
 class VoskEngine:
@@ -35,7 +36,7 @@ class VoskEngine:
         """
         vosk.SetLogLevel(-1)
         try:
-            self._model = vosk.Model(str(folder))
+            self.model = vosk.Model(str(folder))
             for _ in self.hear([_noise()], 16000):
                 pass
         except Exception as error:  # Vosk raises bare Exception for all its failures
@@ -53,7 +54,7 @@ class VoskEngine:
                 quiet = 0
                 if heard - begun >= RENEW_S * rate:
                     del recogniser
-                    _trim(0)
+                    trim(0)
                     recogniser = self._recogniser(rate)
                     begun = heard
             elif quiet >= SIGN_OF_LIFE_S * rate:
@@ -61,10 +62,10 @@ class VoskEngine:
                 quiet = 0
         yield _words(recogniser.FinalResult(), begun / rate)
         del recogniser
-        _trim(0)  # a dropped recogniser's memory goes back to the system only so
+        trim(0)  # a dropped recogniser's memory goes back to the system only so
 
     def _recogniser(self, rate: int) -> vosk.KaldiRecognizer:
-        recogniser = vosk.KaldiRecognizer(self._model, float(rate))
+        recogniser = vosk.KaldiRecognizer(self.model, float(rate))
         recogniser.SetWords(True)
         return recogniser
 

@@ -31,7 +31,7 @@ NICENESS = 10
 
 
 def main() -> int:
-    tell = _own_stdout()
+    tell = own_stdout()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server ends us in its own order
     os.nice(NICENESS)
     jobs: queue.Queue[Path] = queue.Queue()
@@ -52,7 +52,7 @@ def _engine(model: Path) -> Engine:
     return VoskEngine(model)
 
 
-def _own_stdout() -> Callable[[dict[str, Any]], None]:
+def own_stdout() -> Callable[[dict[str, Any]], None]:
     """Keep stdout for the protocol: whatever native code prints there goes to stderr from now on."""
     protocol = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)

@@ -40,6 +40,11 @@ class Metrics:
         self._ami = Gauge("ivr_ami_link_up", "1 while the manager connection to Asterisk is up", registry=self.registry)
         self._lag = Gauge("ivr_event_loop_lag_seconds", "How late the event loop last woke up", registry=self.registry)
         self._notes = Gauge("ivr_notes_pending", "Calls that wait for the recogniser", registry=self.registry)
+        self._listening = Gauge("ivr_listened_calls", "Callers listened to for emergency words", registry=self.registry)
+        self._unheard = Counter(
+            "ivr_calls_not_listened", "Callers not listened to from the start: no ear was free", registry=self.registry
+        )
+        self._unheard_told = 0
         self._build = Gauge("ivr_build_info", "1, with the version as label", ["version"], registry=self.registry)
         self._build.labels(version("ivr")).set(1)
         for outcome in Outcome:
@@ -69,6 +74,9 @@ class Metrics:
             self._agents.labels(status.value).set(statuses.count(status))
         self._ami.set(any(check.ok for check in self._checks() if check.name == "ami"))
         self._notes.set(notes_pending)
+        self._listening.set(state.listening)
+        self._unheard.inc(state.unheard - self._unheard_told)
+        self._unheard_told = state.unheard
         return generate_latest(self.registry)
 
     async def watch_lag(self) -> None:

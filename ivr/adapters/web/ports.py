@@ -61,6 +61,14 @@ class LiveState(Protocol):
     def marks(self) -> Marks:
         """Nuisance callers."""
 
+    @property
+    def listening(self) -> int:
+        """How many callers are listened to for emergency words."""
+
+    @property
+    def unheard(self) -> int:
+        """For how many callers no ear was free when they came, since the server started."""
+
 
 class LiveSource(Protocol):
     def state(self) -> LiveState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ivr.core import events as ev
 from tests.scenarios.script import sentence
 from tests.scenarios.stage import Stage, Unmet
 
@@ -29,6 +30,15 @@ def _press(stage: Stage, caller: str, key: str) -> None:
 def _type_pin(stage: Stage, caller: str, digits: str) -> None:
     if not stage.world.type_pin(stage.on_the_line(caller), digits):
         raise Unmet("现在没有问密码")
+
+
+@sentence("说: <文字>", of_caller=True)
+def _says(stage: Stage, caller: str, words: str) -> None:
+    call_id = stage.on_the_line(caller)
+    table = stage.plan.city.emergency
+    heard = [word for word in table.words if word in words] if table and call_id in stage.world.listened else []
+    if heard and stage.world.controlled:
+        stage.world.tell(ev.EmergencyHeard(stage.world.now, call_id, heard[0]))
 
 
 @sentence("挂机", of_caller=True)
