@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from ivr.adapters.speech import LiveListener, Way
+from ivr.adapters.speech.live import SILENT
 from ivr.adapters.speech.spotter import VoskSpotter
 from ivr.core.errors import SpeechError
 from tests.patience import PATIENCE_S
@@ -188,6 +189,17 @@ async def test_strangers_and_garbage_are_turned_away_and_a_crash_is_survived() -
         writer.close()
         await told.begins()
         assert listener.listen("1.3") is not None
+
+
+def test_it_is_told_when_asterisk_brings_no_voice() -> None:
+    listener = LiveListener(lambda: None, lambda ready: None, lambda *heard: None)
+    for _ in range(SILENT + 1):
+        listener._told({"alive": 0})
+    assert not listener.problem
+    listener._calls["a uuid"] = "1.1"
+    for _ in range(SILENT):
+        listener._told({"alive": 0})
+    assert "app_audiosocket" in listener.problem
 
 
 async def test_a_folder_that_is_no_model_is_told_of(tmp_path: Path) -> None:

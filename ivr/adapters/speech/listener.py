@@ -9,7 +9,7 @@ JSON object per line:
     stdout  {"ready": port}  once, or {"broken": "sentence"} and the end
             {"unknown": ["…"]}                          after each "words": those that the model cannot hear
             {"heard": uuid, "word": "救命"}
-            {"alive": true}                             every ALIVE_S
+            {"alive": 2}                                every ALIVE_S: so many voices are there
 
 No sound is kept: what was heard is forgotten with the utterance. It ends when stdin does.
 """
@@ -105,6 +105,11 @@ class Listener:
     def port(self) -> int:
         return int(self._server.getsockname()[1])
 
+    @property
+    def voices(self) -> int:
+        """How many are listened to."""
+        return len(self._voices)
+
     def obey(self, order: dict[str, Any]) -> None:
         """One line of stdin."""
         if "words" in order:
@@ -184,7 +189,7 @@ def main() -> int:
         listener.work()
         if time.monotonic() - told_at >= ALIVE_S:
             told_at = time.monotonic()
-            tell({"alive": True})
+            tell({"alive": listener.voices})
 
 
 def _take(orders: queue.Queue[dict[str, Any]]) -> None:

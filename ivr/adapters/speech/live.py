@@ -18,8 +18,14 @@ from ivr.core.errors import SpeechError
 log = structlog.get_logger()
 
 
+_NO_VOICE = "no voice comes from Asterisk: its modules app_audiosocket, res_audiosocket and app_chanspy are needed."
+
 STALL_S = 60.0
 """A listener that gives no sign of life for so long is taken for hung."""
+
+
+SILENT = 3
+"""So many signs of life without any voice mean that none comes."""
 
 
 class Way(NamedTuple):
@@ -53,6 +59,8 @@ class LiveListener:
         self._words: tuple[Sequence[str], float] = ((), 1.0)
         self._calls: dict[str, str] = {}
         """Call by the uuid of its tap."""
+        self._silent = 0
+        """How often in a row none of them has come."""
         self.problem = ""
         """Why nobody is listened to, or which words the model cannot hear: a sentence, or ""."""
 
@@ -116,6 +124,12 @@ class LiveListener:
         if "unknown" in message:
             unknown = "、".join(message["unknown"])
             self._trouble(f"the speech model cannot hear these emergency words: {unknown}." if unknown else "")
+        elif "alive" in message:
+            self._silent = self._silent + 1 if self._calls and not message["alive"] else 0
+            if self._silent == SILENT:
+                self._trouble(_NO_VOICE)
+            elif message["alive"] and self.problem == _NO_VOICE:
+                self._tell_words()  # the answer says what trouble is left
         elif "heard" in message and (call_id := self._calls.get(message["heard"], "")):
             log.info("listener.heard", call_id=call_id)
             self._on_heard(call_id, message["word"])
