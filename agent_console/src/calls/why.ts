@@ -33,7 +33,7 @@ const READINGS: readonly (readonly [RegExp, string, (keyof Names)?])[] = [
   [/^(.+) overloaded: over (\d+) s expected$/, "$1 繁忙：预计还要等 $2 秒以上", "queue"],
   [/^(.+) overloaded: (\d+) s expected$/, "$1 繁忙：预计还要等 $2 秒", "queue"],
   [/^emergency word$/, "说了紧急词"],
-  [/^back in the line$/, "回到队列"],
+  [/^back in the line$/, "回到排队"],
   [/^place (\d+) in the line$/, "排队第 $1 位"],
   [/^priority (-?\d+)$/, "优先级 $1"],
   [/^waited (\d+) s$/, "已等待 $1 秒"],
