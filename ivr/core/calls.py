@@ -550,7 +550,7 @@ def fits(call: Call, event: ev.TransferAsked) -> bool:
             return call.stage is Stage.TALKING and bool(event.number or event.agent_id)
         case "three_way":
             asked = alone and bool(event.number or event.agent_id)
-            return asked or (call.stage is Stage.CONSULTING and beside is not None)
+            return asked or (call.stage is Stage.CONSULTING and beside is not None and not event.agent_id)
         case "complete":
             return call.stage in ROOM_STAGES and beside is not None and beside.answered_at is not None
         case "cancel":

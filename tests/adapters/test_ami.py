@@ -439,3 +439,12 @@ def test_messages_are_read_only_and_blind_to_case() -> None:
     assert message["ChanVariable"] == "a=1\nb=2"
     assert len(message) == 2 and "EVENT" in message
     assert not hasattr(message, "__setitem__")
+
+
+async def test_an_action_keeps_the_id_that_it_was_given(linked: tuple[Ami, Heard, Session]) -> None:
+    ami, _, session = linked
+    asked = asyncio.create_task(ami.action("Originate", ActionID="1.1/t2", Channel="PJSIP/110@trunk"))
+    action = await session.heard()
+    assert action["ActionID"] == "1.1/t2"
+    session.say(Response="Success", ActionID="1.1/t2")
+    await asked

@@ -15,8 +15,10 @@ from ivr.adapters.ami_events import (
     CommandEnded,
     DialFailed,
     EndpointSeen,
+    InRoom,
     LeftAgi,
     LeftRoom,
+    RungInto,
     found,
     translate,
 )
@@ -268,3 +270,18 @@ def test_never_raises(name: str, headers: dict[str, str], own: bool) -> None:
         assert not any(ord(mark) < 32 for mark in event.ani + event.dnis)
         assert event.rate >= 8000
     found(message, AT)
+
+
+def test_a_colleague_who_is_rung_for_the_room_and_comes() -> None:
+    """Until they are in a bridge with others, their channels have a linked id of their own."""
+    rung = {"Linkedid": f"{CALL}/2-leg", "Channel": "Local/2@room-ring-00000001;2", "Context": "room-ring"}
+    for own in (f"{CALL}/2-leg", f"{CALL}/2-leg;2"):
+        assert found({**rung, "Uniqueid": own}, AT) == RungInto(AT, CALL, f"{CALL}/2", rung["Channel"])
+    phone = {**AGENT, "Linkedid": f"{CALL}/2-leg"}
+    assert found(phone, AT) is None, "it is no telephone of the call's own"
+    came = {**phone, "Context": "room-agent", "Exten": "2"}
+    for linked in (f"{CALL}/2-leg", CALL):
+        assert found({**came, "Linkedid": linked}, AT) == InRoom(AT, CALL, f"{CALL}/2", LEG)
+    failed = {"Event": "OriginateResponse", "Response": "Failure", "ActionID": f"{CALL}/2", "Reason": "0"}
+    left = translate(failed, AT)
+    assert left == LeftRoom(AT, CALL, f"{CALL}/2", "unreachable") and left.is_agent

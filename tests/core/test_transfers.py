@@ -243,3 +243,12 @@ def test_an_end_of_the_ring_that_is_told_after_the_answer_takes_nobody_out() -> 
     world.tell(ev.RingEnded(world.now, call_id, ring.ring_id, "unreachable"))
     assert world.floor.calls[call_id].colleague == ring
     assert world.floor.agents["8002"].status is Status.TALKING
+
+
+def test_nobody_else_is_asked_for_while_an_outside_number_is_consulted() -> None:
+    world, call_id, leg_id = _consulting()
+    world.tell(ev.AgentSignedIn(world.now, "8002"))
+    world.tell(ev.AgentPressedReady(world.now, "8002"))
+    _ask(world, call_id, "three_way", agent_id="8002")
+    call = world.floor.calls[call_id]
+    assert call.colleague is None and call.leg and call.leg.leg_id == leg_id and call.stage is Stage.CONSULTING

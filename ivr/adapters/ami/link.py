@@ -154,17 +154,20 @@ class Link(AMIProtocol):  # type: ignore[misc]
     async def act(self, name: str, each: Sequence[Mapping[str, str]], done: str = "") -> list[list[Message]]:
         """Send one action for each set of fields, all at once, and wait for what each is answered with.
 
-        That is one response, or the list that ends with the event `done`. Asterisk takes them in this order.
+        That is one response, or the list that ends with the event `done`. Asterisk takes them in this order. An ActionID
+        among the fields is kept, and must not be in use: later events have it too.
         Raises ActionRefused when Asterisk answers one with "Error", LinkLost when the connection breaks meanwhile.
         """
         lines = [encoded(name, fields) for fields in each]
         if self.lost.done():
             raise LinkLost(f"There is no AMI connection to {self._peer}.")
-        under_way = {str(next(self._numbers)): _Pending(name, done) for _ in lines}
+        numbers = ["" if "ActionID" in fields else str(next(self._numbers)) for fields in each]
+        ids = (number or fields["ActionID"] for number, fields in zip(numbers, each, strict=True))
+        under_way = {action_id: _Pending(name, done) for action_id in ids}
         self._pending |= under_way
         try:
-            numbered = zip(lines, under_way, strict=True)
-            self._write(*(b"%bActionID: %b\r\n\r\n" % (line, n.encode()) for line, n in numbered))
+            numbered = zip(lines, numbers, strict=True)
+            self._write(*(line + (b"ActionID: %b\r\n" % n.encode() if n else b"") + b"\r\n" for line, n in numbered))
             return [await pending.future for pending in under_way.values()]
         finally:
             for number in under_way:
