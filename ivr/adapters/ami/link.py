@@ -154,8 +154,8 @@ class Link(AMIProtocol):  # type: ignore[misc]
     async def act(self, name: str, each: Sequence[Mapping[str, str]], done: str = "") -> list[list[Message]]:
         """Send one action for each set of fields, all at once, and wait for what each is answered with.
 
-        That is one response, or the list that ends with the event `done`. Asterisk takes them in this order. An ActionID
-        among the fields is kept, and must not be in use: later events have it too.
+        That is one response, or the list that ends with the event `done`. Asterisk takes them in this order.
+        An ActionID among the fields is kept, and must not be in use: later events have it too.
         Raises ActionRefused when Asterisk answers one with "Error", LinkLost when the connection breaks meanwhile.
         """
         lines = [encoded(name, fields) for fields in each]
