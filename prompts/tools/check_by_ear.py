@@ -7,8 +7,8 @@ In an environment of its own, with sox installed:
     ~/ear/bin/python prompts/tools/check_by_ear.py prompts/zh
 
 Prints for each prompt the share of wrong syllables, without tones (characters of the same sound count as right; digits
-are read out), and ends with 1 when one is above 0.15: such a prompt is hard to understand, or Whisper is not used to
-its words. Tones are not judged: a person should listen once.
+are read out), in prompts/en that of wrong words, and ends with 1 when one is above 0.15: such a prompt is hard to
+understand, or Whisper is not used to its words. Tones are not judged: a person should listen once.
 """
 
 # ruff: noqa: T201
@@ -52,6 +52,22 @@ def syllables(text: str) -> list[str]:
     return [{"yao": "yi", "liang": "er"}.get(s, s) for s in lazy_pinyin(re.sub(r"[^一-鿿]", "", spoken))]
 
 
+COUNTED = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
+)
+NUMBERS = [*COUNTED.split(), "eighteen", "nineteen", "twenty"]
+
+
+def words(text: str) -> list[str]:
+    """English words; a number up to 20 as one, a longer one digit by digit."""
+
+    def read(digits: re.Match[str]) -> str:
+        number = digits[0]
+        return f" {NUMBERS[int(number)] if int(number) <= 20 else ' '.join(NUMBERS[int(d)] for d in number)} "
+
+    return re.findall(r"[a-z']+", re.sub(r"\d+", read, text.lower()))
+
+
 def distance(said: list[str], heard: list[str]) -> int:
     """Levenshtein distance."""
     row = list(range(len(heard) + 1))
@@ -66,16 +82,17 @@ def main() -> None:
     folder = Path(sys.argv[1])
     texts = tomllib.loads((folder / "prompts.toml").read_text("utf-8"))
     errors = {}
+    heard_as, language = (words, "en") if folder.resolve().name == "en" else (syllables, "zh")
     with tempfile.TemporaryDirectory() as scratch:
         model = whisper(Path(scratch))
         line = Path(scratch) / "line.wav"
         for name in sys.argv[2:] or texts:
             telephone = ["-r", "8000", "-e", "a-law", line, "gain", "-3", "pad", "0.5", "0.5", "sinc", "300-3400"]
             subprocess.run(["sox", folder / f"{name}.wav", *telephone], check=True)
-            found, _ = model.transcribe(str(line), language="zh", beam_size=5, condition_on_previous_text=False)
+            found, _ = model.transcribe(str(line), language=language, beam_size=5, condition_on_previous_text=False)
             heard = "".join(part.text for part in found)
-            said = syllables(texts[name])
-            errors[name] = distance(said, syllables(heard)) / len(said)
+            said = heard_as(texts[name])
+            errors[name] = distance(said, heard_as(heard)) / len(said)
             print(f"{errors[name]:.2f}  {name}  {texts[name]}  {heard}", flush=True)
     print(f"{sum(errors.values()) / len(errors):.3f} on average over {len(errors)} prompts.")
     bad = [name for name, error in errors.items() if error > WORST]

