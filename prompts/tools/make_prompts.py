@@ -53,7 +53,7 @@ QUIET = 10 ** (-45 / 20)
 SPOKEN = {
     "a": "ɐ", "the": "ðə", "zhuzhou": "ʤˈuʤˌO", "agents": "ˈAʤᵊnts", "called": "kˈɔld", "callers": "kˈɔləɹz",
     "calls": "kˈɔlz", "lines": "lˈInz", "matters": "mˈæɾəɹz", "minutes": "mˈɪnəts", "others": "ˈʌðəɹz",
-    "served": "sˈɜɹvd",
+    "served": "sˈɜɹvd", "ends": "ˈɛndz",
 }  # fmt: skip
 """English words that misaki's list lacks, or has with the stress of a word that stands alone."""
 
