@@ -166,8 +166,11 @@ class Database:
         try:
             # Immediate: a transaction that begins as a reader cannot wait for another program's lock later.
             connection.execute("begin immediate")
-            for write in group:
-                self._run(connection, write)
+            if len(group) == 1:
+                group[0].result = group[0].work(connection)
+            else:
+                for write in group:
+                    self._run(connection, write)
             connection.execute("commit")
         except Exception as error:
             self._undo(connection, group, error)
