@@ -8,10 +8,10 @@ import gc
 import logging
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,14 +35,12 @@ from ivr.config import Config
 from ivr.core import callbacks
 from ivr.core.abuse import Marks
 from ivr.core.actions import Action, Listen, StopListening
-from ivr.core.agents import Agent, Profile
+from ivr.core.agents import Profile
 from ivr.core.books import Books
-from ivr.core.callbacks import Callback
-from ivr.core.calls import Call
-from ivr.core.departments import Department
 from ivr.core.errors import AmiError, HotlineError, PbxError, RegisterError, StoreError
 from ivr.core.floor import Floor, Rules
 from ivr.ears import Ears
+from ivr.floor_view import FloorView
 from ivr.switchboard import Switchboard
 
 log = structlog.get_logger()
@@ -55,6 +53,9 @@ QUEUE_LOG = "queue_log"
 RESTART_S = 2.0
 HEARTBEAT_S = 1.0
 PLAN_S = 2.0
+_SWITCH_S = 0.0005
+"""How long a thread that writes queue_log or a web answer may keep the interpreter from the event loop, of which every
+caller's key needs several turns. Python's own 5 ms each would be heard."""
 
 _SPEECH = {
     "no_model": "还没有语音模型，录音等待转写：请运行 ivr models install，或用 --from 文件 手工安装。",
@@ -62,23 +63,6 @@ _SPEECH = {
     "stopped": "语音识别没有运行，录音将等待转写。",
 }
 """What the console says of the recogniser."""
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What the consoles see of the floor."""
-
-    calls: Mapping[str, Call]
-    agents: Mapping[str, Agent]
-    queues: Mapping[str, str]
-    departments: Mapping[str, Department]
-    callbacks: Mapping[str, Callback]
-    due_at: Callable[[Callback], float | None]
-    warnings: Sequence[str]
-    timezone: str
-    marks: Marks
-    listening: int
-    unheard: int
 
 
 class Hotline:
@@ -198,26 +182,8 @@ class Hotline:
             self._link_up.set()
         self.web.publish()
 
-    def state(self) -> State:
-        names = {name: queue.name for name, queue in self.floor.plan.queues.queue.items()}
-        departments = self.floor.plan.departments.department
-        warnings = [check.sentence for check in self.checks() if not check.ok]
-        floor = self.floor
-        zone = floor.plan.city.timezone
-        due_at = partial(callbacks.due_at, rules=floor.rules.callback, timezone=zone)
-        return State(
-            floor.calls,
-            floor.agents,
-            names,
-            departments,
-            floor.callbacks,
-            due_at,
-            warnings,
-            zone,
-            floor.marks,
-            len(floor.listening),
-            floor.unheard_total,
-        )
+    def state(self) -> FloorView:
+        return FloorView(self.floor, lambda: [check.sentence for check in self.checks() if not check.ok])
 
     def checks(self) -> list[CheckView]:
         speech = self.recogniser.state
@@ -420,6 +386,7 @@ async def serve(config: Config, root: Path, say: Say) -> int:
         stack.push_async_callback(hotline.web.stop)
         # What is loaded by now stays. A full garbage collection over it would hold up every caller.
         gc.freeze()
+        sys.setswitchinterval(_SWITCH_S)
         _welcome(config, passwords, say)
         fetching = asyncio.create_task(hotline.fetch_model(say))
         stack.push_async_callback(_end, [fetching])

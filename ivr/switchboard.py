@@ -116,11 +116,12 @@ class Switchboard:
 
     async def _batch(self, wait_s: float) -> list[tuple[Event, asyncio.Future[None] | None]]:
         batch = []
-        with suppress(TimeoutError):
-            # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with an event.
-            async with asyncio.timeout(wait_s):
-                batch.append(await self._inbox.get())
-        while batch and len(batch) < BATCH and not self._inbox.empty():
+        if self._inbox.empty():
+            with suppress(TimeoutError):
+                # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with an event.
+                async with asyncio.timeout(wait_s):
+                    batch.append(await self._inbox.get())
+        while len(batch) < BATCH and not self._inbox.empty():
             batch.append(self._inbox.get_nowait())
         return batch
 

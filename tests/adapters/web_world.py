@@ -11,7 +11,6 @@ import time
 import wave
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,18 +24,13 @@ from ivr.adapters.store import Account, Store
 from ivr.adapters.web import Deps, create_app, publish
 from ivr.adapters.web.access import secret_hash
 from ivr.adapters.web.schemas import CheckView, PhoneSettings
-from ivr.core import callbacks
 from ivr.core import events as ev
-from ivr.core.abuse import Marks
-from ivr.core.agents import Agent
 from ivr.core.books import Books
-from ivr.core.callbacks import Callback
-from ivr.core.calls import Call
-from ivr.core.departments import Department
 from ivr.core.events import Event
 from ivr.core.floor import Floor, Rules
 from ivr.core.notes import Line, Note
 from ivr.core.recordings import Recording, recording_base
+from ivr.floor_view import FloorView
 from ivr.switchboard import Switchboard
 from tests.core.world import PROFILES, shipped_plan
 
@@ -45,21 +39,6 @@ _QUICK = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 """The cost is written into the hash, so these are quick to verify as well."""
 
 Client = TestClient[web.Request, web.Application]
-
-
-@dataclass(frozen=True)
-class State:
-    calls: dict[str, Call]
-    agents: dict[str, Agent]
-    queues: dict[str, str]
-    departments: dict[str, Department]
-    callbacks: dict[str, Callback]
-    due_at: Callable[[Callback], float | None]
-    warnings: list[str]
-    timezone: str
-    marks: Marks
-    listening: int = 0
-    unheard: int = 0
 
 
 @dataclass
@@ -119,15 +98,8 @@ class World:
         self.now += 0.001
         return self.now
 
-    def state(self) -> State:
-        names = {name: queue.name for name, queue in self.floor.plan.queues.queue.items()}
-        departments = self.floor.plan.departments.department
-        floor = self.floor
-        zone = floor.plan.city.timezone
-        due_at = partial(callbacks.due_at, rules=floor.rules.callback, timezone=zone)
-        return State(
-            floor.calls, floor.agents, names, departments, floor.callbacks, due_at, self.warnings, zone, floor.marks
-        )
+    def state(self) -> FloorView:
+        return FloorView(self.floor, lambda: self.warnings)
 
     def checks(self) -> list[CheckView]:
         return [

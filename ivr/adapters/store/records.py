@@ -262,7 +262,9 @@ def _append(db: Connection, events: Sequence[Event], calls: Sequence[Call], agen
     # One statement for all rows of a table: before each the thread has to win the interpreter from the event loop.
     after: int = db.execute("select coalesce(max(seq), 0) from journal").fetchone()[0]
     rows = [(seq, *tables.journal_values(event)) for seq, event in enumerate(events, after + 1)]
-    db.conn.executemany("insert into journal (seq, at, kind, call_id, agent_id, fields) values (?, ?, ?, ?, ?, ?)", rows)
+    db.conn.executemany(
+        "insert into journal (seq, at, kind, call_id, agent_id, fields) values (?, ?, ?, ?, ?, ?)", rows
+    )
     for event in events:
         marks.keep(db, event)
     at = max((row[1] for row in rows), default=0.0)

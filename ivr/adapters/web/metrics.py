@@ -55,10 +55,10 @@ class Metrics:
     def publish(self, call_ids: Iterable[str]) -> None:
         """Count those of these calls that have ended, each once."""
         calls = self._source.state().calls
-        self._counted &= calls.keys()
         for call_id in call_ids:
             call = calls.get(call_id)
             if call and call.ended_at is not None and call.ended_at >= self._since and call_id not in self._counted:
+                self._counted &= calls.keys()
                 self._counted.add(call_id)
                 self._count(call, call.ended_at)
 
