@@ -120,6 +120,8 @@ class Underway:
 def _failure(call: Tracked, action: Told, at: float) -> Event | None:
     """What the core has to hear of an action that failed; None when it has heard of its end already."""
     if isinstance(action, JoinRoom):
+        if any(isinstance(command.action, JoinRoom) for command in call.commands.values()):
+            return None  # the citizen was back, and is on the way into the room again
         was_in_room, call.in_room = call.in_room, False
         return RoomLeft(at, action.call_id) if was_in_room else None
     if isinstance(action, DialOutside):
