@@ -268,26 +268,20 @@ def withheld(floor: Floor, call: Call) -> bool:
 
 
 def ended(floor: Floor, call: Call, event: ev.CallEnded) -> Iterator[Event]:
-    """A call that reached nobody becomes a task, once per number; an attempt that failed is made again later."""
-    if call.task_id:
-        yield from _failed(floor, call, event)
+    """A call that reached nobody becomes a task, once per number; an attempt that failed is made again later.
+
+    An attempt whose task was settled meanwhile, from another telephone of the same number, is like any other call.
+    """
+    task = floor.callbacks.get(call.task_id)
+    if task is not None and task.state is State.CALLING and task.try_id == call.call_id:
+        reason = call.dial_reason if event.outcome == Outcome.NOT_REACHED else event.outcome
+        yield from not_reached(task, "shut_down" if call.shutting_down else reason, event.at, floor.rules.callback)
+    elif event.outcome not in REACHED_NOBODY:
         return
-    if event.outcome not in REACHED_NOBODY:
-        return
-    if not national(call.ani):
+    elif not national(call.ani):
         yield ev.CallbackImpossible(event.at, call.call_id, "withheld")
     elif floor.callback_of(call.ani) is None:
         yield _opened(call, event.at, event.outcome, event.at)
-
-
-def _failed(floor: Floor, call: Call, event: ev.CallEnded) -> Iterator[Event]:
-    task = floor.callbacks.get(call.task_id)
-    if task is None or task.state is not State.CALLING or task.try_id != call.call_id:
-        return
-    reason = call.dial_reason if event.outcome == Outcome.NOT_REACHED else event.outcome
-    if call.shutting_down:
-        reason = "shut_down"
-    yield from not_reached(task, reason, event.at, floor.rules.callback)
 
 
 def not_reached(task: Callback, reason: str, at: float, rules: Dialling) -> Iterator[Event]:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ivr.core import events as ev
@@ -38,7 +38,9 @@ from tests.core.moves import (
     TALK,
     TRANSFERS,
     Move,
+    alone,
     arrive,
+    citizen,
     moves,
     restart,
 )
@@ -62,6 +64,13 @@ STAYS = (
 )  # fmt: skip
 """What can happen while no caller hangs up."""
 EVERYTHING = (*STAYS, HANG_UPS)
+
+
+def _able(plan: Plan) -> tuple[Profile, ...]:
+    """Agents who can serve every line, among them all who have a seat beside a leader."""
+    skills = frozenset(word for queue in plan.queues.queue.values() for word in queue.words)
+    seats = {seat for day in (plan.leader_days.day if plan.leader_days else ()) for seat in day.seats}
+    return tuple(Profile(agent_id, agent_id, skills) for agent_id in sorted({"8001", "8002"} | seats))
 
 
 def _balance(world: Watched) -> None:
@@ -115,9 +124,7 @@ def _nobody_forgotten(world: Watched) -> None:
 def test_no_key_sequence_strands_a_caller(
     first: Sequence[Move], arrival: Move, happened: list[Move], start: float, plan: Plan
 ) -> None:
-    skills = frozenset(word for queue in plan.queues.queue.values() for word in queue.words)
-    able = tuple(Profile(agent_id, agent_id, skills) for agent_id in ("8001", "8002"))
-    world = Watched(plan, able, start, REGISTERS)
+    world = Watched(plan, _able(plan), start, REGISTERS)
     for move in (*first, arrival, *happened):
         move(world)
     world.serve(LEFT_ALONE_S)
@@ -150,6 +157,7 @@ def test_no_transfer_strands_a_caller(happened: list[Move]) -> None:
     happened=moves(*EVERYTHING, RESTARTS, CLOCKS, ALONE),
     plan=st.sampled_from(PLANS),
 )
+@example(first=GAVE_UP, happened=[citizen(answers=True, n=0), alone(CITIZEN, "taken", 9.0)], plan=PLAN)
 def test_the_books_balance_whatever_happens(first: Sequence[Move], happened: list[Move], plan: Plan) -> None:
     world = Watched(plan, PROFILES, 1_790_000_000.0, REGISTERS)
     for move in (*first, *happened):
@@ -160,7 +168,7 @@ def test_the_books_balance_whatever_happens(first: Sequence[Move], happened: lis
 @settings(max_examples=150, deadline=None)
 @given(first=st.sampled_from((*STAYING, GAVE_UP)), happened=moves(*EVERYTHING, CLOCKS), plan=st.sampled_from(PLANS))
 def test_a_clock_that_jumps_loses_nobody(first: Sequence[Move], happened: list[Move], plan: Plan) -> None:
-    world = Watched(plan, PROFILES, 1_790_000_000.0, REGISTERS)
+    world = Watched(plan, _able(plan), 1_790_000_000.0, REGISTERS)
     for move in (*first, *happened):
         before = len(world.journal)
         move(world)
