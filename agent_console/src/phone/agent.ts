@@ -3,7 +3,7 @@ import { ref, shallowRef, watch } from "vue";
 import { ApiError, api } from "../api/client";
 import { type Holder, hold } from "./holder";
 import { Softphone } from "./softphone";
-import { startRinging, stopRinging } from "./sounds";
+import { bell } from "./sounds";
 
 /** The telephone of the agent who is signed in: one for all console pages of this tab. */
 export const phone = new Softphone();
@@ -66,5 +66,5 @@ function warn(event: BeforeUnloadEvent): void {
 
 watch(
   () => phone.state.call?.phase === "ringing",
-  (rings) => (rings ? startRinging() : stopRinging()),
+  (rings) => (rings ? bell.start() : bell.stop()),
 );
