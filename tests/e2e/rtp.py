@@ -57,7 +57,8 @@ class Law:
 class Rtp(asyncio.DatagramProtocol):
     """Sends a tone (or silence) without a pause once it knows where to, and keeps all that it hears.
 
-    Made by `open_rtp`. `heard_at` are the moments of arrival (event loop time) of each received frame.
+    Made by `open_rtp`. `heard_at` are the moments of arrival (event loop time) of each received frame;
+    `first_timestamp` is where its clock starts, in samples, and may be set before the first packet.
     """
 
     def __init__(self, codec: Codec, tone_hz: float) -> None:
@@ -72,6 +73,7 @@ class Rtp(asyncio.DatagramProtocol):
         self._digits: list[str] = []
         self._speech = np.zeros(0, np.int16)
         self._came = asyncio.Event()
+        self.first_timestamp = 0
         self._number = random.randrange(1 << 16)
         self._source = random.randrange(1 << 32)
 
@@ -151,7 +153,8 @@ class Rtp(asyncio.DatagramProtocol):
     def _packet(self, payload: int, sample: int, data: bytes, mark: bool = False) -> None:
         assert self._transport is not None and self._to is not None
         self._number = (self._number + 1) & 0xFFFF
-        head = struct.pack("!BBHII", 0x80, payload | (0x80 if mark else 0), self._number, sample, self._source)
+        timestamp = (self.first_timestamp + sample) & 0xFFFFFFFF
+        head = struct.pack("!BBHII", 0x80, payload | (0x80 if mark else 0), self._number, timestamp, self._source)
         self._transport.sendto(head + data, self._to)
 
 

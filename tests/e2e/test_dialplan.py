@@ -170,6 +170,24 @@ async def test_both_legs_are_recorded_apart_and_the_citizen_comes_back(
         assert share(middle, other, sound_rate) < 0.01
 
 
+@pytest.mark.parametrize("first_ms", [0, 300, 600, 900, 400_000])
+async def test_a_telephone_is_heard_wherever_its_clock_starts(
+    asterisk: real.Running, controller: Controller, tmp_path: Path, first_ms: int
+) -> None:
+    folder = asterisk.config.recordings
+    async with Caller(asterisk.config.sip.port, tmp_path, tone_hz=CITIZEN_HZ) as citizen:
+        citizen.rtp.first_timestamp = first_ms * 8
+        await citizen.answered()
+        call = await controller.arrival()
+        await controller.done(await controller.order(call, f'GOSUB record s 1 "{folder / "one"},own,8000"'))
+        await controller.order(call, "SET MUSIC ON")
+        await citizen.rtp.heard_for(4)
+    sound, rate = read(recorded(folder)["one-own.wav"])
+    halves = [sound[n : n + rate // 2] for n in range(rate // 2, len(sound) - rate // 2, rate // 2)]
+    assert len(halves) >= 5
+    assert min(share(half, CITIZEN_HZ, rate) for half in halves) > 0.9
+
+
 async def test_a_refused_an_unanswered_and_an_unreachable_ring(
     asterisk: real.Running, controller: Controller, tmp_path: Path
 ) -> None:
