@@ -283,6 +283,38 @@ async def test_a_colleague_is_consulted_and_keeps_the_citizen(department: Depart
         assert code == 0, told
 
 
+async def test_a_consult_outlives_the_controller_and_ends_with_the_citizen(
+    department: Department, tmp_path: Path
+) -> None:
+    async with (
+        system(department, tmp_path) as up,
+        talking(up, department, tmp_path) as talk,
+        colleague(up, tmp_path) as other,
+    ):
+        await talk.agent.transfer("consult", agent="8002")
+        await other.phone.rings()
+        await other.phone.answer()
+        await talk.supervisor.call_that(lambda c: c["colleague"] and c["colleague"]["answered_at"])
+        await up.kill()
+        await talk.citizen.rtp.heard_for(2)
+        last = talk.citizen.rtp.heard[-RATE // 2 :]
+        assert max(share(last, AGENT_HZ), share(last, COLLEAGUE_HZ)) < 0.1 and np.abs(last).max() > 100, "music"
+        await up.start()
+        async with up.signed_in("banzhang") as supervisor:
+            await supervisor.call_that(lambda c: c["stage"] == "consulting" and c["colleague"])
+            await talk.citizen.hang_up()
+            await talk.phone.over()
+            await other.phone.over()
+            for phone, hertz in ((talk.phone, COLLEAGUE_HZ), (other.phone, AGENT_HZ)):
+                assert share(samples(phone.heard)[-RATE:], hertz) > 0.5, "the two talk to the end"
+            call = await supervisor.call_that(lambda c: c["ended_at"] and len(c["recordings"]) == 4)
+            first, second = call["rings"]
+            assert (call["outcome"], first["agent_id"], second["agent_id"]) == ("answered", "8001", "8002")
+            assert first["ended_at"] is not None and second["ended_at"] is not None
+            code, told = await up.cli("check")
+            assert code == 0, told
+
+
 async def test_a_colleague_who_does_not_come(department: Department, tmp_path: Path) -> None:
     """Rejects, does not answer in time, is cancelled; and one who is busy is not rung at all."""
     async with (
