@@ -57,10 +57,10 @@ async def ramp(up: Hotline, rates: list[int], seconds: int, *, media: bool) -> d
 
 
 async def turn(up: Hotline, rate: int, calls: int, *, media: bool) -> list[Run]:
-    """So many calls to each arm."""
+    """So many calls to each arm, by the same citizens in each turn: each unreached one is kept in memory, once."""
     runs = []
     for arm in ARMS:
-        runs.append(await run(up, arm, rate, calls, media=media))
+        runs.append(await run(up, arm, rate, calls, media=media, callers="2000"))
         print(runs[-1], flush=True)
     return runs
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 from dataclasses import dataclass
+from itertools import count
 from string import Template
 from typing import Literal
 
@@ -19,6 +20,7 @@ ANSWER_MS = 1000
 """A call that is not answered by then has failed."""
 CALL_MS = 3000
 _KEY_MS = 1000
+_STRANGERS = count(1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +51,17 @@ class Run:
         )
 
 
-async def run(up: Hotline, arm: Arm, rate: int, calls: int, *, media: bool) -> Run:
-    """Place the calls and measure. With `media` the callers' sound flows and keys are RFC 4733, else SIP INFO."""
+async def run(up: Hotline, arm: Arm, rate: int, calls: int, *, media: bool, callers: str = "") -> Run:
+    """Place the calls and measure. With `media` the callers' sound flows and keys are RFC 4733, else SIP INFO.
+
+    No two callers have one number. `callers` is how their numbers begin: who has called before is no new citizen to be
+    called back. By default nobody has.
+    """
     assert up.process
     pids = (asterisk_pid(up), up.process.pid)
     phones = await asyncio.to_thread(Telephones, speaks=media, call_s=CALL_MS / 1000)
     machine, before = Machine.now(), [Usage.of(pid) for pid in pids]
-    refused = await _sipp(up, arm, rate, calls, phones.port, media)
+    refused = await _sipp(up, arm, rate, calls, phones.port, media, callers or f"1{next(_STRANGERS)}")
     after, (steal, idle) = [Usage.of(pid) for pid in pids], Machine.now().since(machine)
     heard = await asyncio.to_thread(phones.close)
     asterisk_s, controller_s = (late.cpu_s - early.cpu_s for early, late in zip(before, after, strict=True))
@@ -71,7 +77,7 @@ def asterisk_pid(up: Hotline) -> int:
     return int((up.state / "run-asterisk/asterisk.pid").read_text())
 
 
-async def _sipp(up: Hotline, arm: Arm, rate: int, calls: int, rtp_port: int, media: bool) -> int:
+async def _sipp(up: Hotline, arm: Arm, rate: int, calls: int, rtp_port: int, media: bool, callers: str) -> int:
     """How many calls failed by SIPp's count."""
     scenario, counts = up.folder / "call.xml", up.folder / "counts.csv"
     key = "" if media else Template((HERE / "key.xml").read_text()).substitute(key_ms=_KEY_MS)
@@ -81,7 +87,7 @@ async def _sipp(up: Hotline, arm: Arm, rate: int, calls: int, rtp_port: int, med
     counts.unlink(missing_ok=True)
     process = await asyncio.create_subprocess_exec(
         *("nice", "-n", f"-{URGENCY}", FOUND or "sipp", f"127.0.0.1:{up.sip_port}", "-i", "127.0.0.1"),
-        *("-sf", str(scenario), "-s", NUMBERS[arm]),
+        *("-sf", str(scenario), "-s", NUMBERS[arm], "-key", "callers", callers),
         *("-r", str(rate), "-m", str(calls), "-l", str(rate * 10), "-nostdin", "-deadcall_wait", "0"),
         *("-trace_stat", "-stf", str(counts), "-fd", "1", "-trace_err", "-error_file", str(up.folder / "sipp.err")),
         stdin=asyncio.subprocess.DEVNULL,
