@@ -18,10 +18,11 @@ import aiohttp
 import numpy as np
 import pytest
 
-from ivr.adapters import pbx
+from ivr.adapters import pbx, recordings
 from ivr.adapters.ami import Ami, Message
 from ivr.adapters.pbx.render import EVENTS
 from ivr.core.errors import ActionRefused
+from ivr.core.recordings import recording_base
 from tests.e2e import asterisk as real
 from tests.e2e import baresip, sipp
 from tests.e2e.baresip import Softphone
@@ -128,6 +129,13 @@ def recorded(folder: Path) -> dict[str, Path]:
     return {path.name: path for path in folder.iterdir()}
 
 
+async def finished(folder: Path, call_id: str) -> dict[str, Path]:
+    """Both legs of the call's only talk, when Asterisk has closed them."""
+    legs, problems = await recordings.finish(folder, call_id, f"{call_id}/1", PATIENCE_S)
+    assert problems == []
+    return {leg.leg: folder / leg.path for leg in legs}
+
+
 @pytest.mark.parametrize(("codecs", "ending", "rate"), [("pcma", "wav", 8000), ("g722", "wav16", 16000)])
 async def test_both_legs_are_recorded_apart_and_the_citizen_comes_back(
     asterisk: real.Running, controller: Controller, tmp_path: Path, codecs: str, ending: str, rate: int
@@ -138,16 +146,17 @@ async def test_both_legs_are_recorded_apart_and_the_citizen_comes_back(
         calling(asterisk.config.sip.port, tmp_path, tone_hz=CITIZEN_HZ) as citizen,
     ):
         call = await controller.arrival()
-        ring = await controller.ring(call, "8001", folder / "one")
+        call_id, ring_id = call["Linkedid"], f"{call['Linkedid']}/1"
+        ring = await controller.ring(call, "8001", folder / recording_base(call_id, ring_id))
         await phone.rings()
         assert recorded(folder) == {}
         await phone.answer()
-        answered = await controller.heard(UserEvent="HotlineAnswered", CallId=call["Linkedid"])
-        assert (answered["RingId"], answered["AgentRate"]) == (f"{call['Linkedid']}/1", str(rate))
+        answered = await controller.heard(UserEvent="HotlineAnswered", CallId=call_id)
+        assert (answered["RingId"], answered["AgentRate"]) == (ring_id, str(rate))
         await citizen.rtp.hears(AGENT_HZ)
         await asyncio.sleep(1)
         phone.hang_up()
-        await controller.heard(UserEvent="HotlineAgentHungUp", RingId=answered["RingId"])
+        await controller.heard(UserEvent="HotlineAgentHungUp", RingId=ring_id)
         assert (await controller.done(ring)).endswith("200 result=0 Gosub complete")
 
         before = len(citizen.rtp.frames)
@@ -156,13 +165,11 @@ async def test_both_legs_are_recorded_apart_and_the_citizen_comes_back(
         await controller.ami.action("Hangup", Channel=call["Channel"])
         await citizen.ended()
 
-    files = recorded(folder)
-    assert sorted(files) == [f"one-agent.{ending}", "one-caller.wav"]
-    for name, hertz, other, hertz_rate in (
-        (f"one-agent.{ending}", AGENT_HZ, CITIZEN_HZ, rate),
-        ("one-caller.wav", CITIZEN_HZ, AGENT_HZ, 8000),
-    ):
-        sound, sound_rate = read(files[name])
+    files = await finished(folder, call_id)
+    assert (files["agent"].suffix, files["caller"].suffix) == (f".{ending}", ".wav")
+    agent_leg, caller_leg = ("agent", AGENT_HZ, CITIZEN_HZ, rate), ("caller", CITIZEN_HZ, AGENT_HZ, 8000)
+    for leg, hertz, other, hertz_rate in (agent_leg, caller_leg):
+        sound, sound_rate = read(files[leg])
         assert sound_rate == hertz_rate
         assert len(sound) / sound_rate > 1
         middle = sound[sound_rate // 2 : -sound_rate // 4]
@@ -179,10 +186,12 @@ async def test_a_telephone_is_heard_wherever_its_clock_starts(
         citizen.rtp.first_timestamp = first_ms * 8
         await citizen.answered()
         call = await controller.arrival()
-        await controller.done(await controller.order(call, f'GOSUB record s 1 "{folder / "one"},own,8000"'))
+        call_id = call["Linkedid"]
+        base = folder / recording_base(call_id, f"{call_id}/1")
+        await controller.done(await controller.order(call, f'GOSUB record s 1 "{base},agent,8000"'))
         await controller.order(call, "SET MUSIC ON")
         await citizen.rtp.heard_for(4)
-    sound, rate = read(recorded(folder)["one-own.wav"])
+    sound, rate = read((await finished(folder, call_id))["agent"])
     halves = [sound[n : n + rate // 2] for n in range(rate // 2, len(sound) - rate // 2, rate // 2)]
     assert len(halves) >= 5
     assert min(share(half, CITIZEN_HZ, rate) for half in halves) > 0.9
