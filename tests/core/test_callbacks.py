@@ -22,6 +22,7 @@ from ivr.core.dialplan import Plan
 from ivr.core.events import Event
 from ivr.core.floor import Rules
 from ivr.core.numbers import national
+from ivr.core.spans import is_over
 from tests.core.world import World, shipped_plan
 
 MOBILE, OTHER = "13800138000", "13900139000"
@@ -54,8 +55,15 @@ class Hotline(World):
         for call in self.floor.calls.values():
             if tried.emergency and not call.emergency:
                 continue  # an emergency that was missed goes before them
+            if self._kept(call):
+                continue  # they wait for the agent who knows them, and let the others pass
             if call.stage is Stage.WAITING and call.queue == tried.queue and call.call_id not in later:
                 assert (call.place_at or 0) >= tried.place_at, f"{tried.task_id} jumped over {call.call_id}"
+
+    def _kept(self, call: Call) -> bool:
+        known = self.floor.agents.get(call.former_agent)
+        since = call.queued_at or 0.0
+        return known is not None and known.soon and not is_over(since, self.floor.plan.queues.order.known_s, self.now)
 
     def ask_back(self, call_id: str) -> None:
         """Press 1 while an announcement is played."""
