@@ -435,12 +435,12 @@ def _check(hotline: Hotline) -> None:
     for task in open_tasks:
         if task.state is State.CALLING:
             assert hotline.floor.calls[task.try_id].live, f"{task.task_id} is called by no call"
-    held = Counter(c.ring.agent_id for c in hotline.floor.calls.values() if c.ring)
+    held = Counter(ring.agent_id for call in hotline.floor.calls.values() for ring in call.rings if ring.open)
     assert all(n == 1 for n in held.values())
     for agent in hotline.floor.agents.values():
         if agent.status in (Status.RESERVED, Status.TALKING):
-            call = hotline.floor.calls[agent.call_id]
-            assert call.ring and call.ring.agent_id == agent.agent_id
+            rings = hotline.floor.calls[agent.call_id].rings
+            assert agent.agent_id in {ring.agent_id for ring in rings if ring.open}
 
 
 @settings(max_examples=80, deadline=None)

@@ -79,9 +79,9 @@ def _check(world: World) -> None:
             assert line.doing == "room" or line.orders, f"{call_id} should be in the room and nothing brings them there"
     for agent in floor.agents.values():
         if agent.status in _BUSY:
-            call = floor.calls[agent.call_id]
-            assert call.ring and call.ring.agent_id == agent.agent_id, f"{agent.agent_id} is held by no call"
-    held = Counter(c.ring.agent_id for c in floor.calls.values() if c.ring)
+            rings = [ring for ring in floor.calls[agent.call_id].rings if ring.open]
+            assert agent.agent_id in {ring.agent_id for ring in rings}, f"{agent.agent_id} is held by no call"
+    held = Counter(ring.agent_id for call in floor.calls.values() for ring in call.rings if ring.open)
     assert all(n == 1 for n in held.values()), f"two calls for one agent: {held}"
 
 
