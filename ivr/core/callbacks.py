@@ -24,7 +24,7 @@ from zoneinfo import ZoneInfo
 
 from ivr.core import actions as do
 from ivr.core import events as ev
-from ivr.core import leases, steps
+from ivr.core import steps
 from ivr.core.actions import Action
 from ivr.core.calls import REACHED_NOBODY, Call, Outcome, Stage
 from ivr.core.events import Event
@@ -254,7 +254,7 @@ def ask(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
     place_at = call.place_at if call.place_at is not None else at
     yield replace(_opened(call, at, ASKED, place_at + call.slow_s), why=floor.line.why_waiting(call.call_id, at))
     prompts = floor.plan_of(call.call_id).city.callback.confirmation(national(call.ani))
-    yield from steps.say(floor.calls[call.call_id], at, "farewell", prompts)
+    yield from steps.say(floor, floor.calls[call.call_id], at, "farewell", prompts)
 
 
 def possible(floor: Floor, call: Call) -> bool:
@@ -355,8 +355,7 @@ def overdue(floor: Floor, call: Call, now: float) -> Iterator[Event | Action]:
 def answered(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
     """The citizen has answered: say who calls, and ring the reserved agent; without one they head the line."""
     city = floor.plan_of(call.call_id).city
-    yield from leases.renew(floor, call, at)
-    yield from steps.say(call, at, "notice", (city.callback.connecting, city.recording.notice))
+    yield from steps.say(floor, call, at, "notice", (city.callback.connecting, city.recording.notice))
     if call.ring:
         yield do.RingAgent(call.call_id, call.ring.ring_id, call.ring.agent_id, floor.rules.ring_s, call.rate)
 

@@ -77,7 +77,7 @@ def lead(floor: Floor, call: Call, led: Led, at: float) -> Iterator[Event | Acti
         return
     name = call.menu if target.repeat else str(target.menu)
     prompts = (*target.say, *plan.question(name, at))
-    yield from steps.ask(call, at, f"menu:{name}", prompts, plan.city.menu[name].wait_s)
+    yield from steps.ask(floor, call, at, f"menu:{name}", prompts, plan.city.menu[name].wait_s)
 
 
 def _ask_pin(floor: Floor, call: Call, led: Led, at: float) -> Iterator[Event | Action]:
@@ -89,7 +89,8 @@ def _ask_pin(floor: Floor, call: Call, led: Led, at: float) -> Iterator[Event | 
     elif call.pin_tries >= table.tries or not floor.guesses.allowed(call.ani, at):
         yield from lead(floor, call, pins.without(plan, register, f"{led.why}, too many wrong PINs", at), at)
     else:
-        yield from steps.ask_pin(call, at, register, pins.question(plan, led.target, call.pin_tries), table.wait_s)
+        prompts = pins.question(plan, led.target, call.pin_tries)
+        yield from steps.ask_pin(floor, call, at, register, prompts, table.wait_s)
 
 
 def _pin_typed(floor: Floor, call: Call, register: str, event: ev.StepEnded) -> Iterator[Event | Action]:

@@ -30,7 +30,10 @@ def begin(floor: Floor, call: Call, at: float) -> None:
 
 
 def renew(floor: Floor, call: Call, now: float) -> Iterator[Action]:
-    """The call is ours for another while."""
+    """The call is ours for another while.
+
+    Behind an order it also has Asterisk take that up at once, and not with the channel's next frame (docs/asterisk.md).
+    """
     lease_s = seconds(floor, call)
     floor.leased[call.call_id] = (now, lease_s)
     yield do.RenewLease(call.call_id, lease_s)

@@ -49,9 +49,9 @@ def due(floor: Floor, call: Call, now: float) -> Iterator[Event | Action]:
     if rule.menu is not None:
         yield from leading.lead(floor, call, plan.through(rule.target, why, now), now)
     elif rule.callback:
-        yield from steps.ask(call, now, OFFER, rule.say, plan.queues.queue[call.queue].wait_s)
+        yield from steps.ask(floor, call, now, OFFER, rule.say, plan.queues.queue[call.queue].wait_s)
     else:
-        yield from steps.say(call, now, "notice", rule.say)
+        yield from steps.say(floor, call, now, "notice", rule.say)
 
 
 def accepted(call: Call, key: str) -> bool:

@@ -23,10 +23,11 @@ def offered(floor: Floor, call: Call, event: ev.CallOffered) -> Iterator[Event |
         yield from callbacks.offered(floor, call)
         return
     notice = floor.plan_of(call.call_id).city.recording.notice
-    if notice not in call.prompts_heard and not (call.step and notice in call.step_prompts):
-        yield from steps.say(call, event.at, "notice", (notice,))
     # The lease is renewed before the ring, never after: the dialplan lifts it when the ring begins.
-    yield from leases.renew(floor, call, event.at)
+    if notice not in call.prompts_heard and not (call.step and notice in call.step_prompts):
+        yield from steps.say(floor, call, event.at, "notice", (notice,))
+    else:
+        yield from leases.renew(floor, call, event.at)
     yield do.RingAgent(call.call_id, event.ring_id, event.agent_id, floor.rules.ring_s, call.rate)
 
 
@@ -52,12 +53,11 @@ def not_answered(floor: Floor, call: Call, event: ev.RingEnded) -> Iterator[Even
 
 def talk_over(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
     """The citizen has talked: a rating, if it was with an agent, else goodbye."""
-    yield from leases.renew(floor, call, at)
     rating = floor.plan_of(call.call_id).city.rating
     if call.answered:
-        yield from steps.ask(call, at, "rating", (rating.prompt,), floor.rules.rating_s)
+        yield from steps.ask(floor, call, at, "rating", (rating.prompt,), floor.rules.rating_s)
     else:
-        yield from steps.say(call, at, "farewell", (rating.not_rated,))
+        yield from steps.say(floor, call, at, "farewell", (rating.not_rated,))
 
 
 def rated(floor: Floor, call: Call, event: ev.StepEnded) -> Iterator[Event | Action]:
@@ -68,7 +68,7 @@ def rated(floor: Floor, call: Call, event: ev.StepEnded) -> Iterator[Event | Act
     rating = floor.plan_of(call.call_id).city.rating
     given = rating.keys.index(event.key) + 1 if event.key in rating.keys else 0
     yield ev.RatingGiven(event.at, call.call_id, given)
-    yield from steps.say(call, event.at, "farewell", (rating.rated if given else rating.not_rated,))
+    yield from steps.say(floor, call, event.at, "farewell", (rating.rated if given else rating.not_rated,))
 
 
 def caller_hung_up(floor: Floor, call: Call, event: ev.CallerHungUp) -> Iterator[Event | Action]:

@@ -35,7 +35,7 @@ def lead(floor: Floor, call: Call, led: Led, at: float) -> Iterator[Event | Acti
     listed = floor.plan_of(call.call_id).departments.department.values()
     name = next((department.name for department in listed if department.number == number), target.mark or number)
     if target.say:
-        yield from steps.say(call, at, "notice", target.say)
+        yield from steps.say(floor, call, at, "notice", target.say)
     leg_id = f"{call.call_id}/t{len(call.legs) + 1}"
     mark = target.mark or ("emergency" if target.emergency else "")
     yield ev.LegDialled(

@@ -34,11 +34,11 @@ def joined(floor: Floor, call: Call, event: ev.CallQueued) -> Iterator[Event | A
         return
     if waits and notice in prompts and _asks(floor, call):
         # A key would cut the notice off: the first announcement, which takes keys, comes after it.
-        yield from steps.say(call, event.at, "notice", prompts)
+        yield from steps.say(floor, call, event.at, "notice", prompts)
     elif waits:
         yield from _announce(floor, call, event.at, (*prompts, *_place(floor, call, event.at)))
     elif event.say:
-        yield from steps.say(call, event.at, "notice", prompts)
+        yield from steps.say(floor, call, event.at, "notice", prompts)
 
 
 def heard(floor: Floor, call: Call, event: ev.StepEnded) -> Iterator[Event | Action]:
@@ -49,20 +49,20 @@ def heard(floor: Floor, call: Call, event: ev.StepEnded) -> Iterator[Event | Act
         if callbacks.possible(floor, call):
             yield from callbacks.ask(floor, call, event.at)
         elif callbacks.withheld(floor, call):
-            yield from steps.say(call, event.at, "notice", (plan.city.callback.impossible,))
+            yield from steps.say(floor, call, event.at, "notice", (plan.city.callback.impossible,))
         else:
             yield do.PlayMusic(call.call_id)
     elif led and not led.target.stay:
         yield from leading.lead(floor, call, led, event.at)
     elif led and led.target.say:
-        yield from steps.say(call, event.at, "notice", led.target.say)
+        yield from steps.say(floor, call, event.at, "notice", led.target.say)
     elif call.announced_at is None and _asks(floor, call):
         yield from _announce(floor, call, event.at, _place(floor, call, event.at))
     elif not event.failed and _is_told_why_not(floor, call):
-        yield from steps.say(call, event.at, "notice", (plan.city.callback.impossible,))
+        yield from steps.say(floor, call, event.at, "notice", (plan.city.callback.impossible,))
     else:
-        yield from leases.renew(floor, call, event.at)
         yield do.PlayMusic(call.call_id)
+        yield from leases.renew(floor, call, event.at)
 
 
 def move_due(floor: Floor, call: Call, now: float) -> Iterator[Event | Action]:
@@ -104,9 +104,9 @@ def _announce(floor: Floor, call: Call, at: float, prompts: tuple[str, ...]) -> 
     """An announcement: a question where keys can be pressed in the line."""
     queue = floor.plan_of(call.call_id).queues.queue[call.queue]
     if _asks(floor, call):
-        yield from steps.ask(call, at, "announcement", (*prompts, *queue.prompt), queue.wait_s)
+        yield from steps.ask(floor, call, at, "announcement", (*prompts, *queue.prompt), queue.wait_s)
     else:
-        yield from steps.say(call, at, "announcement", prompts)
+        yield from steps.say(floor, call, at, "announcement", prompts)
 
 
 def who_knows(floor: Floor, call: Call, now: float) -> Iterator[Action]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -177,6 +178,10 @@ class World:
 
     def _take(self, events: list[Event], actions: list[do.Action]) -> None:
         self.journal += events
+        for order, behind in pairwise((*actions, None)):
+            if isinstance(order, do.Ask | do.AskPin | do.Say):
+                assert isinstance(behind, do.RenewLease), f"{order} waits for a frame"
+                assert behind.call_id == order.call_id
         for action in actions:
             self._perform(action)
 
