@@ -1,4 +1,7 @@
-"""Fixtures: a real Asterisk, company for those tests that bear it, and a way to tell a figure."""
+"""Fixtures: a real Asterisk, company for those tests that bear it, and a way to tell a figure.
+
+Properties are tried on the same examples in every run; `--hypothesis-profile explore` looks for new ones.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,17 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from ivr.adapters import pbx
 from ivr.config import Config
 from tests.e2e import asterisk as real
 
 _FIGURE = "figure"
+
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("explore", deadline=None)
+settings.load_profile("same")
 
 
 @contextmanager

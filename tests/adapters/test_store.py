@@ -99,7 +99,7 @@ def any_event() -> st.SearchStrategy[ev.Event]:
     )
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(any_event(), min_size=1, max_size=20))
 def test_every_event_comes_back_as_it_was(round_trip: RoundTrip, events: list[ev.Event]) -> None:
     assert round_trip(events) == events

@@ -81,7 +81,6 @@ def test_a_quarter_of_an_hour_forgives() -> None:
     assert throttle.attempt("8001", HOME, 901) == 0
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("12"), st.floats(0, 120), st.booleans())))
 def test_nobody_ever_waits_more_than_a_minute(story: list[tuple[str, str, float, bool]]) -> None:
     throttle = Throttle()

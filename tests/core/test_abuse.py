@@ -51,7 +51,6 @@ def _flood(limit: Limit, gaps: list[tuple[float, int]], *, by_trunk: bool) -> tu
 
 
 @given(_limits, _gaps, st.booleans())
-@settings(deadline=None)
 def test_no_span_holds_more_calls_than_the_limit(limit: Limit, gaps: list[tuple[float, int]], by_trunk: bool) -> None:
     _, moments, _ = _flood(limit, gaps, by_trunk=by_trunk)
     ordered = sorted(moments.values())
@@ -60,7 +59,6 @@ def test_no_span_holds_more_calls_than_the_limit(limit: Limit, gaps: list[tuple[
 
 
 @given(_limits, _gaps, st.booleans())
-@settings(deadline=None)
 def test_the_wait_of_a_slowed_call_is_bounded(limit: Limit, gaps: list[tuple[float, int]], by_trunk: bool) -> None:
     _, moments, now = _flood(limit, gaps, by_trunk=by_trunk)
     # Each of n calls takes the limit's pace for itself at the most, and whoever is first in a span its whole length.
@@ -111,7 +109,7 @@ def test_without_channels_and_numbers_a_trunk_has_no_limit_and_numbers_come_firs
 
 
 @given(st.integers(0, 60), st.sampled_from([0.0, 0.5, 4.0]), st.booleans(), st.sampled_from([1.0, 30.0, 700.0]))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_a_flood_counts_before_others_as_its_limit_does(flood: int, gap: float, by_trunk: bool, later: float) -> None:
     within_s, most = 600, 4
     limit = {"calls": most, "within_s": within_s, "live": 100, "say": ["slowed"]}

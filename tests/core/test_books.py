@@ -69,7 +69,7 @@ def sums(books: Books, queue: str | None) -> tuple[object, ...]:
             max((part.longest_wait_s for part in parts), default=0.0))  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(entries(), max_size=30), st.integers(0, 4 * 3600))
 def test_the_sums_balance_for_every_interval_and_every_way_of_cutting(calls: list[Entry], cut_s: int) -> None:
     since, until = MIDNIGHT - 7200, MIDNIGHT + 7201
@@ -90,7 +90,7 @@ def test_the_sums_balance_for_every_interval_and_every_way_of_cutting(calls: lis
             assert alone[0].figures.offered == sum(call.queue == queue for call in calls)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(min_value=0, max_value=2**32))
 def test_a_night_with_restarts_is_booked_as_the_journal_tells_it(seed: int) -> None:
     world = World(Random(seed))

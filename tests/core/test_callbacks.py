@@ -443,7 +443,7 @@ def _check(hotline: Hotline) -> None:
             assert agent.agent_id in {ring.agent_id for ring in rings if ring.open}
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(seed=st.integers(min_value=0, max_value=2**32))
 def test_whatever_happens_nobody_is_forgotten_jumped_or_rung_twice(seed: int) -> None:
     hotline = Hotline(seed)

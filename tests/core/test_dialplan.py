@@ -317,7 +317,7 @@ _PERIODS = st.sampled_from([[], ["00:00-24:00"], ["08:30-12:00", "14:30-17:30"],
 _HOURS = st.fixed_dictionaries({"sunday": _PERIODS, "workdays": _PERIODS, "restdays": st.just(["00:00-00:01"])})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     menus=st.fixed_dictionaries(dict.fromkeys("abc", _MENUS)),
     hours=st.fixed_dictionaries({"x": _HOURS, "y": _HOURS}),
@@ -345,7 +345,7 @@ def test_no_key_sequence_strands_a_caller_at_any_hour(
     pytest.fail("the caller is still in a menu")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     menus=st.fixed_dictionaries(dict.fromkeys("abc", _MENUS)),
     hours=st.fixed_dictionaries({"x": _HOURS, "y": _HOURS}),

@@ -108,7 +108,7 @@ class Both:
             assert self.line.ahead_of(waiter.call_id, self.now) == routing.ahead_of(waiter, hall)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(steps=_steps)
 def test_the_line_decides_as_the_specification(steps: list[tuple[object, ...]]) -> None:
     both = Both()
@@ -117,7 +117,6 @@ def test_the_line_decides_as_the_specification(steps: list[tuple[object, ...]]) 
         both.check()
 
 
-@settings(deadline=None)
 @given(steps=_steps)
 def test_taken_one_after_another_the_pairs_are_those_of_one_look(steps: list[tuple[object, ...]]) -> None:
     both = Both()
@@ -131,7 +130,6 @@ def test_taken_one_after_another_the_pairs_are_those_of_one_look(steps: list[tup
     assert pairs == expected
 
 
-@settings(deadline=None)
 @given(steps=_steps)
 def test_who_left_leaves_nothing_behind(steps: list[tuple[object, ...]]) -> None:
     both = Both()
@@ -149,7 +147,6 @@ def test_who_left_leaves_nothing_behind(steps: list[tuple[object, ...]]) -> None
     assert vars(both.line) == vars(fresh)
 
 
-@settings(deadline=None)
 @given(steps=_steps)
 def test_between_the_times_that_it_names_nothing_changes_by_time_alone(steps: list[tuple[object, ...]]) -> None:
     both = Both()

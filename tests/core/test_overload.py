@@ -326,7 +326,7 @@ def overloaded_plans(draw: Any) -> dialplan.Plan:
     return plan_of(city, queues)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(plan=overloaded_plans(), seed=st.integers(0, 2**32))
 def test_nobody_is_moved_for_ever_or_loses_their_place(plan: dialplan.Plan, seed: int) -> None:
     world = Crowded(Random(seed), plan, rules=Rules(callback=callbacks.Dialling(possible=True)))

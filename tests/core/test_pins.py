@@ -106,7 +106,7 @@ def test_many_telephones_together_have_a_days_limit() -> None:
     assert guesses.allowed("13800138000", pins.DAY_S + 1)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(typed=st.lists(st.text("0123456789*#", max_size=8), max_size=6), ani=st.text())
 def test_whatever_is_typed_nobody_is_stranded(typed: list[str], ani: str) -> None:
     world = World(Random(1))

@@ -113,7 +113,7 @@ def _nobody_forgotten(world: Watched) -> None:
     assert not forgotten, f"nobody will call {forgotten}"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     first=st.sampled_from(STAYING),
     arrival=ARRIVALS,
@@ -138,7 +138,7 @@ def test_no_key_sequence_strands_a_caller(
     _balance(world)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(happened=moves(TRANSFERS, TRANSFERS, OUTSIDE, OUTSIDE, DUTY, PRESSES, AGENTS, RESTARTS, HANG_UPS))
 def test_no_transfer_strands_a_caller(happened: list[Move]) -> None:
     """Whoever does what while citizens are given on: those who stay on the line have spoken with somebody."""
@@ -151,7 +151,7 @@ def test_no_transfer_strands_a_caller(happened: list[Move]) -> None:
     _balance(world)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     first=st.sampled_from((*STAYING, GAVE_UP)),
     happened=moves(*EVERYTHING, RESTARTS, CLOCKS, ALONE),
@@ -165,7 +165,7 @@ def test_the_books_balance_whatever_happens(first: Sequence[Move], happened: lis
     _balance(world)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(first=st.sampled_from((*STAYING, GAVE_UP)), happened=moves(*EVERYTHING, CLOCKS), plan=st.sampled_from(PLANS))
 def test_a_clock_that_jumps_loses_nobody(first: Sequence[Move], happened: list[Move], plan: Plan) -> None:
     world = Watched(plan, _able(plan), 1_790_000_000.0, REGISTERS)
@@ -189,7 +189,7 @@ def test_who_left_unseen_after_the_clock_was_set_back_is_in_the_books() -> None:
     _balance(world)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(arrivals=st.lists(st.tuples(st.sampled_from([CITIZEN, KNOWN_DEPUTY]), st.sampled_from([1, 3, 5])), max_size=40))
 def test_nobody_starves_however_many_come_with_a_higher_priority(arrivals: list[tuple[str, int]]) -> None:
     """One agent, too many callers: who came earlier by more than the priorities are worth is served first."""

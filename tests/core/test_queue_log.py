@@ -199,7 +199,7 @@ def story(seed: int, steps: int = 150) -> World:
     return world
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(min_value=0, max_value=2**32))
 def test_figures_read_from_the_queue_log_are_those_of_the_calls(seed: int) -> None:
     world = story(seed)
@@ -235,7 +235,7 @@ def test_figures_read_from_the_queue_log_are_those_of_the_calls(seed: int) -> No
     assert not by_call
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(min_value=0, max_value=2**32), cut=st.floats(0, 1))
 def test_after_a_restart_the_same_lines_follow(seed: int, cut: float) -> None:
     journal = story(seed).journal

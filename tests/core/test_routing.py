@@ -95,7 +95,7 @@ def test_nobody_waits_for_a_free_agent_and_nobody_is_passed_over(waiting: list[W
 _stream = st.lists(st.tuples(st.sampled_from(list(QUEUES)), st.integers(0, 9)), min_size=80, max_size=80)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(stream=_stream, queue=st.sampled_from(list(QUEUES)))
 def test_nobody_starves(stream: list[tuple[str, int]], queue: str) -> None:
     """One agent for everything, and somebody new every 5 s for whom there is no time: whoever waits is served."""

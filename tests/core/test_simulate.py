@@ -86,7 +86,6 @@ _shifts = st.lists(st.tuples(_skills, _spans), max_size=6).map(
 )
 
 
-@settings(deadline=None)
 @given(callers=_callers, agents=_shifts)
 def test_every_interval_adds_up(callers: list[Caller], agents: list[Shift]) -> None:
     parts = simulate.run(callers, agents, QUEUES, ORDER).parts
@@ -289,7 +288,6 @@ _rules = st.builds(
 _habits = st.tuples(st.sampled_from(["", "1", "2"]), st.sampled_from(["", "city"]), st.booleans(), st.integers(0, 3))
 
 
-@settings(deadline=None)
 @given(
     st.lists(_habits, max_size=40),
     _callers,

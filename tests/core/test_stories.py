@@ -85,7 +85,7 @@ def _check(world: World) -> None:
     assert all(n == 1 for n in held.values()), f"two calls for one agent: {held}"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(seed=st.integers(min_value=0, max_value=2**32), plan=_PLANS)
 def test_every_story_ends_in_exactly_one_outcome(seed: int, plan: Plan) -> None:
     world = World(Random(seed), plan)
@@ -106,7 +106,7 @@ def test_every_story_ends_in_exactly_one_outcome(seed: int, plan: Plan) -> None:
     assert not [a for a in world.floor.agents.values() if a.status in _BUSY]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(min_value=0, max_value=2**32), plan=_PLANS)
 def test_the_books_balance_from_the_journal_alone(seed: int, plan: Plan) -> None:
     world = World(Random(seed), plan)

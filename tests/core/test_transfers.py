@@ -158,7 +158,7 @@ def test_three_talk_and_the_controller_is_killed() -> None:
     assert world.floor.agents["8001"].status is Status.WRAP_UP
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(seed=st.integers(min_value=0, max_value=2**32))
 def test_whatever_happens_in_a_room_nobody_is_left_in_it(seed: int) -> None:
     world, call_id = _talking(seed)
