@@ -17,6 +17,8 @@ class Ask:
     prompts: tuple[str, ...]
     wait_s: float
     """Silence allowed after the last prompt."""
+    lease_s: int = 0
+    """Renews the lease (`RenewLease`); 0 leaves it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class AskPin:
     wait_s: float
     """Silence allowed after the last prompt, and after each digit."""
     register: str
+    lease_s: int = 0
+    """Renews the lease (`RenewLease`); 0 leaves it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ class Say:
     call_id: str
     step: str
     prompts: tuple[str, ...]
+    lease_s: int = 0
+    """Renews the lease (`RenewLease`); 0 leaves it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,14 +29,20 @@ def begin(floor: Floor, call: Call, at: float) -> None:
     floor.leased[call.call_id] = (at, FIRST_S)
 
 
-def renew(floor: Floor, call: Call, now: float) -> Iterator[Action]:
-    """The call is ours for another while.
+def given(floor: Floor, call_id: str, now: float) -> int:
+    """The seconds for which an order that goes out now makes the call ours.
 
-    Behind an order it also has Asterisk take that up at once, and not with the channel's next frame (docs/asterisk.md).
+    Sent behind an order, a lease also has Asterisk take that up at once, and not with the channel's next frame
+    (docs/asterisk.md).
     """
-    lease_s = seconds(floor, call)
-    floor.leased[call.call_id] = (now, lease_s)
-    yield do.RenewLease(call.call_id, lease_s)
+    lease_s = seconds(floor, floor.calls[call_id])
+    floor.leased[call_id] = (now, lease_s)
+    return lease_s
+
+
+def renew(floor: Floor, call: Call, now: float) -> Iterator[Action]:
+    """The call is ours for another while."""
+    yield do.RenewLease(call.call_id, given(floor, call.call_id, now))
 
 
 def renew_due(floor: Floor, call: Call, now: float) -> Iterator[Action]:

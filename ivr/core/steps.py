@@ -22,8 +22,7 @@ def ask(
     """Play the prompts and take one key."""
     step = f"{call.call_id}:{call.steps + 1}"
     yield ev.StepStarted(at, call.call_id, step, name, prompts)
-    yield do.Ask(call.call_id, step, prompts, wait_s)
-    yield from leases.renew(floor, floor.calls[call.call_id], at)
+    yield do.Ask(call.call_id, step, prompts, wait_s, leases.given(floor, call.call_id, at))
 
 
 def ask_pin(
@@ -32,13 +31,11 @@ def ask_pin(
     """Play the prompts and take a PIN."""
     step = f"{call.call_id}:{call.steps + 1}"
     yield ev.StepStarted(at, call.call_id, step, f"{PIN_STEP}{register}", prompts)
-    yield do.AskPin(call.call_id, step, prompts, wait_s, register)
-    yield from leases.renew(floor, floor.calls[call.call_id], at)
+    yield do.AskPin(call.call_id, step, prompts, wait_s, register, leases.given(floor, call.call_id, at))
 
 
 def say(floor: Floor, call: Call, at: float, name: str, prompts: tuple[str, ...]) -> Iterator[Event | Action]:
     """Play the prompts."""
     step = f"{call.call_id}:{call.steps + 1}"
     yield ev.StepStarted(at, call.call_id, step, name, prompts)
-    yield do.Say(call.call_id, step, prompts)
-    yield from leases.renew(floor, floor.calls[call.call_id], at)
+    yield do.Say(call.call_id, step, prompts, leases.given(floor, call.call_id, at))

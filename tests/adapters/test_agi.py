@@ -427,6 +427,18 @@ async def test_lease_hangup_and_heartbeat(stage: Stage) -> None:
     assert "Channel" not in heartbeat and heartbeat["Variable"] == "IVR_HEARTBEAT" and int(heartbeat["Value"]) > 1e9
 
 
+@pytest.mark.parametrize(
+    "order", [Ask(CALL, STEP, ("a",), 6, 5), AskPin(CALL, STEP, ("a",), 5, "deputy", 5), Say(CALL, STEP, ("a",), 5)]
+)
+async def test_the_lease_that_an_order_brings_comes_last_and_wakes_the_channel(
+    stage: Stage, order: Ask | AskPin | Say
+) -> None:
+    await stage.channels.perform(order)
+    *commands, lease = stage.sent
+    assert {action["Action"] for action in commands} == {"AGI"}
+    assert (lease["Action"], lease["Channel"], lease["Value"]) == ("Setvar", LINE, "5")
+
+
 async def test_a_call_that_fell_back_takes_no_failures(stage: Stage) -> None:
     await stage.channels.perform(Say(CALL, STEP, ("a",)))
     stage.say("UserEvent", UserEvent="HotlineFellBack", CallId=CALL)

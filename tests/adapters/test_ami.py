@@ -79,17 +79,17 @@ async def test_refusal_is_an_error_with_the_reason(linked: tuple[Ami, Heard, Ses
 async def test_several_at_once_keep_their_order_and_fail_as_one(linked: tuple[Ami, Heard, Session]) -> None:
     ami, _, session = linked
     for refused in (False, True):
-        asking = asyncio.create_task(ami.actions("AGI", [{"Command": "EXEC Read"}, {"Command": "GET FULL VARIABLE"}]))
+        asking = asyncio.create_task(ami.actions([("AGI", {}), ("Setvar", {})]))
         first, second = await session.heard(), await session.heard()
-        assert (first["Command"], second["Command"]) == ("EXEC Read", "GET FULL VARIABLE")
+        assert (first["Action"], second["Action"]) == ("AGI", "Setvar")
         for action in (second, first):
             answer = "Error" if refused else "Success"
-            session.say(Response=answer, ActionID=action["ActionID"], Message=action["Command"])
+            session.say(Response=answer, ActionID=action["ActionID"], Message=action["Action"])
         if refused:
-            with pytest.raises(ActionRefused, match="EXEC Read"):
+            with pytest.raises(ActionRefused, match="AGI"):
                 await asking
         else:
-            assert [answer["Message"] for answer in await asking] == ["EXEC Read", "GET FULL VARIABLE"]
+            assert [answer["Message"] for answer in await asking] == ["AGI", "Setvar"]
     assert ami.pending == 0
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.core import demand, erlang, roster, simulate

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -178,10 +177,6 @@ class World:
 
     def _take(self, events: list[Event], actions: list[do.Action]) -> None:
         self.journal += events
-        for order, behind in pairwise((*actions, None)):
-            if isinstance(order, do.Ask | do.AskPin | do.Say):
-                assert isinstance(behind, do.RenewLease), f"{order} waits for a frame"
-                assert behind.call_id == order.call_id
         for action in actions:
             self._perform(action)
 
@@ -213,6 +208,10 @@ class World:
             case do.CancelRing():
                 if line.doing == "ringing" and line.ring:
                     self._stop_ringing(action.call_id, line, "cancelled")
+            case do.Ask() | do.AskPin() | do.Say():
+                assert action.lease_s, f"{action} waits for the channel's next frame"
+                line.lease_until = self.now + action.lease_s
+                line.orders.append(action)
             case _:
                 line.orders.append(action)
 

@@ -15,7 +15,7 @@ from ivr.adapters.agi.outgoing import Outgoing
 from ivr.adapters.agi.survey import find_calls, find_phones
 from ivr.adapters.agi.telephones import Telephones
 from ivr.adapters.agi.tracked import ChannelAction, Ring, Told, Tracked
-from ivr.adapters.agi.underway import Underway
+from ivr.adapters.agi.underway import Underway, lease
 from ivr.adapters.ami import Ami, Message
 from ivr.adapters.ami_events import (
     AgentLegBegan,
@@ -186,8 +186,7 @@ class Channels:
                 case CancelRing():
                     await self._others.cancel(call, action.ring_id)
                 case RenewLease():
-                    lease = str(action.seconds)
-                    await self._ami.action("Setvar", Channel=call.channel, Variable="TIMEOUT(absolute)", Value=lease)
+                    await self._ami.actions([lease(call, action.seconds)])
                 case HangUp():
                     await self._ami.action("Hangup", Channel=call.channel)
         except (LinkLost, ActionTimeout) as error:

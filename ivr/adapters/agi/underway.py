@@ -15,9 +15,9 @@ import structlog
 
 from ivr.adapters.agi import commands
 from ivr.adapters.agi.tracked import Command, Told, Tracked
-from ivr.adapters.ami import Ami
+from ivr.adapters.ami import Action, Ami
 from ivr.adapters.ami_events import CommandEnded
-from ivr.core.actions import AskPin, DialOutside, JoinRoom, RingAgent, Say
+from ivr.core.actions import Ask, AskPin, DialOutside, JoinRoom, RingAgent, Say
 from ivr.core.errors import ActionTimeout, HotlineError, LinkLost
 from ivr.core.events import AgentHungUp, Event, LegEnded, RingEnded, RoomLeft, StepEnded
 
@@ -55,10 +55,13 @@ class Underway:
 
     async def send(self, call: Tracked, *lines: str) -> None:
         """Queue commands on the channel, whose ends nobody waits for."""
-        await self._queue(call, *((next(self._ids), line) for line in lines))
+        await self._ami.actions([_queued(call, next(self._ids), line) for line in lines])
 
     async def begin(self, call: Tracked, action: Told, takes_s: float, *lines: str) -> None:
-        """Send commands, for the end of whose last one the core waits, and see that it gets one."""
+        """Send commands, for the end of whose last one the core waits, and see that it gets one.
+
+        The lease that the action brings is sent with them.
+        """
         loop = asyncio.get_running_loop()
         command_id = next(self._ids)
         # Commands queue up, so this one's time begins when those before it are over.
@@ -68,17 +71,14 @@ class Underway:
         call.commands[command_id] = Command(action, due_at, timer)
         try:
             ids = [*(next(self._ids) for _ in lines[1:]), command_id]
-            await self._queue(call, *zip(ids, lines, strict=True))
+            queued = [_queued(call, *command) for command in zip(ids, lines, strict=True)]
+            lease_s = action.lease_s if isinstance(action, Ask | AskPin | Say) else 0
+            await self._ami.actions([*queued, lease(call, lease_s)] if lease_s else queued)
         except (LinkLost, ActionTimeout):
             raise
         except HotlineError:
             call.drop(command_id)
             raise
-
-    async def _queue(self, call: Tracked, *commands: tuple[str, str]) -> None:
-        """Queue commands, each with its id, on the channel."""
-        fields = [{"Channel": call.channel, "Command": line, "CommandID": command_id} for command_id, line in commands]
-        await self._ami.actions("AGI", fields)
 
     def ended(self, end: CommandEnded) -> None:
         """Asterisk tells the end of a command: tell what it means, if it was ours."""
@@ -115,6 +115,15 @@ class Underway:
     def _tell_failed(self, call: Tracked, action: Told) -> None:
         if call.takes_orders and (told := _failure(call, action, self._clock())):
             self._tell(told)
+
+
+def lease(call: Tracked, seconds: int) -> Action:
+    """The AMI action that sets the lease. It also wakes the channel for the commands that are queued on it."""
+    return "Setvar", {"Channel": call.channel, "Variable": "TIMEOUT(absolute)", "Value": str(seconds)}
+
+
+def _queued(call: Tracked, command_id: str, line: str) -> Action:
+    return "AGI", {"Channel": call.channel, "Command": line, "CommandID": command_id}
 
 
 def _failure(call: Tracked, action: Told, at: float) -> Event | None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
-from ivr.adapters.ami.link import Link, Message, OneLink
+from ivr.adapters.ami.link import Action, Link, Message, OneLink
 from ivr.core.errors import ActionRefused, ActionTimeout, AmiError, LinkLost
 
 log = structlog.get_logger(__name__)
@@ -68,36 +68,33 @@ class Ami:
 
         Raises ActionRefused for the answer "Error", ActionTimeout, LinkLost, and AmiError for what cannot be sent.
         """
-        return (await self._ask(name, [fields], "", deadline_s))[0][0]
+        return (await self._ask([(name, fields)], "", deadline_s))[0][0]
 
-    async def actions(self, name: str, each: Sequence[Mapping[str, str]], *, deadline_s: float = 5.0) -> list[Message]:
-        """Send several actions of one name at once, to be taken in this order; their responses.
+    async def actions(self, each: Sequence[Action], *, deadline_s: float = 5.0) -> list[Message]:
+        """Send several actions at once, to be taken in this order; their responses.
 
         Raises as `action` does, for the first that fails.
         """
-        return [messages[0] for messages in await self._ask(name, each, "", deadline_s)]
+        return [messages[0] for messages in await self._ask(each, "", deadline_s)]
 
     async def collect(self, name: str, *, done: str, deadline_s: float = 5.0, **fields: str) -> list[Message]:
         """Send an action that is answered by a list of events; these, without the last one, whose name is `done`.
 
         Raises as `action` does.
         """
-        return (await self._ask(name, [fields], done, deadline_s))[0]
+        return (await self._ask([(name, fields)], done, deadline_s))[0]
 
-    async def _ask(
-        self, name: str, each: Sequence[Mapping[str, str]], done: str, deadline_s: float
-    ) -> list[list[Message]]:
+    async def _ask(self, each: Sequence[Action], done: str, deadline_s: float) -> list[list[Message]]:
         if self._link is None:
             raise LinkLost(f"There is no AMI connection to {self._peer}.")
-        return await self._within(deadline_s, self._link, name, each, done)
+        return await self._within(deadline_s, self._link, each, done)
 
-    async def _within(
-        self, deadline_s: float, link: Link, name: str, each: Sequence[Mapping[str, str]], done: str
-    ) -> list[list[Message]]:
+    async def _within(self, deadline_s: float, link: Link, each: Sequence[Action], done: str) -> list[list[Message]]:
         try:
             async with asyncio.timeout(deadline_s):
-                return await link.act(name, each, done)
+                return await link.act(each, done)
         except TimeoutError:
+            name = " and ".join(dict.fromkeys(name for name, _ in each))
             raise ActionTimeout(f"Asterisk at {self._peer} did not answer {name} within {deadline_s:g} s.") from None
 
     async def run(self) -> None:
@@ -133,7 +130,7 @@ class Ami:
             if link.lost.done():
                 raise LinkLost(f"{link.lost.result()}.")
             login = {"Username": self._user, "Secret": self._secret, "Events": "on"}
-            await self._within(_LOGIN_S, link, "Login", [login], "")
+            await self._within(_LOGIN_S, link, [("Login", login)], "")
             began_at = loop.time()
             self._link = link
             self._said = ""

@@ -27,6 +27,9 @@ _BANNER = b"Asterisk Call Manager/"
 _END = b"\r\n\r\n"
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
 _BREAKS = frozenset("\r\n\0")
+Action = tuple[str, Mapping[str, str]]
+"""Name and fields."""
+
 _PING = b"Action: Ping\r\n\r\n"
 
 
@@ -151,19 +154,21 @@ class Link(AMIProtocol):  # type: ignore[misc]
         """panoramisk's own way in; every action takes `act` instead, because only that one has an end."""
         raise AmiError("Actions are sent through Ami.action and Ami.collect.")
 
-    async def act(self, name: str, each: Sequence[Mapping[str, str]], done: str = "") -> list[list[Message]]:
-        """Send one action for each set of fields, all at once, and wait for what each is answered with.
+    async def act(self, each: Sequence[Action], done: str = "") -> list[list[Message]]:
+        """Send the actions, all at once, and wait for what each is answered with.
 
         That is one response, or the list that ends with the event `done`. Asterisk takes them in this order.
         An ActionID among the fields is kept, and must not be in use: later events have it too.
         Raises ActionRefused when Asterisk answers one with "Error", LinkLost when the connection breaks meanwhile.
         """
-        lines = [encoded(name, fields) for fields in each]
+        lines = [encoded(name, fields) for name, fields in each]
         if self.lost.done():
             raise LinkLost(f"There is no AMI connection to {self._peer}.")
-        numbers = ["" if "ActionID" in fields else str(next(self._numbers)) for fields in each]
-        ids = (number or fields["ActionID"] for number, fields in zip(numbers, each, strict=True))
-        under_way = {action_id: _Pending(name, done) for action_id in ids}
+        numbers = ["" if "ActionID" in fields else str(next(self._numbers)) for _, fields in each]
+        under_way = {
+            number or fields["ActionID"]: _Pending(name, done)
+            for number, (name, fields) in zip(numbers, each, strict=True)
+        }
         self._pending |= under_way
         try:
             numbered = zip(lines, numbers, strict=True)
