@@ -31,9 +31,15 @@ class Journal(Protocol):
     """What the switchboard needs of the store."""
 
     async def append(
-        self, events: Sequence[Event], calls: Sequence[Call], agents: Sequence[Agent], tasks: Sequence[Callback]
+        self,
+        events: Sequence[Event],
+        calls: Sequence[Call],
+        agents: Sequence[Agent],
+        tasks: Sequence[Callback],
+        *,
+        flushed: bool,
     ) -> None:
-        """Durable when it returns; raises StoreError."""
+        """Survives a kill of this process when it returns; a power cut too when `flushed`. Raises StoreError."""
 
 
 Publish = Callable[[set[str], set[str]], None]
@@ -95,7 +101,7 @@ class Switchboard:
             if self._clock() >= due or due - self._clock() > TICK_S:
                 self._take(partial(self.floor.tick, self._clock()), None, events, actions)
                 due = self._clock() + TICK_S
-            await self._settle(events, actions)
+            await self._settle(events, actions, flushed=any(done for _, done in batch))
             for _, done in batch:
                 if done and not done.done():
                     done.set_result(None)
@@ -141,13 +147,13 @@ class Switchboard:
         events += more_events
         actions += more_actions
 
-    async def _settle(self, events: list[Event], actions: list[Action]) -> None:
+    async def _settle(self, events: list[Event], actions: list[Action], *, flushed: bool = True) -> None:
         floor = self.floor
         calls, floor.changed_calls = floor.changed_calls, set()
         agents, floor.changed_agents = floor.changed_agents, set()
         tasks, floor.changed_callbacks = floor.changed_callbacks, set()
         if events or calls or agents or tasks or self._unwritten:
-            await self._write(events, calls, agents, tasks)
+            await self._write(events, calls, agents, tasks, flushed)
             self._publish(calls, agents)
         orders: dict[str, list[Action]] = {}
         for action in actions:
@@ -155,7 +161,9 @@ class Switchboard:
         for call_id, of_call in orders.items():
             self._dispatch(call_id, of_call)
 
-    async def _write(self, events: list[Event], calls: set[str], agents: set[str], tasks: set[str]) -> None:
+    async def _write(
+        self, events: list[Event], calls: set[str], agents: set[str], tasks: set[str], flushed: bool
+    ) -> None:
         floor = self.floor
         self._unwritten += events
         try:
@@ -164,6 +172,7 @@ class Switchboard:
                 [floor.calls[c] for c in calls if c in floor.calls],
                 [floor.agents[a] for a in agents],
                 [floor.callbacks[t] for t in tasks if t in floor.callbacks],
+                flushed=flushed,
             )
         except HotlineError as error:
             if not self.problem:

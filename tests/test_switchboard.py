@@ -24,14 +24,22 @@ class FailingJournal:
 
     def __init__(self) -> None:
         self.rows: list[Event] = []
+        self.flushed: list[bool] = []
         self.broken = False
 
     async def append(
-        self, events: Sequence[Event], calls: Sequence[Call], agents: Sequence[Agent], tasks: Sequence[Callback]
+        self,
+        events: Sequence[Event],
+        calls: Sequence[Call],
+        agents: Sequence[Agent],
+        tasks: Sequence[Callback],
+        *,
+        flushed: bool,
     ) -> None:
         await asyncio.sleep(0)
         if self.broken:
             raise StoreError("hotline.db: the disk is full.")
+        self.flushed.append(flushed)
         self.rows += events
 
 
@@ -73,6 +81,14 @@ async def test_events_are_in_the_journal_before_anything_is_done() -> None:
         await desk.board.submit(ev.CallArrived(time.time(), "1700000000.1", "PJSIP/x", "13800138000", "12345"))
         assert [type(e) for e in desk.journal.rows] == [ev.CallArrived, ev.StepStarted]
         await desk.until(do.Ask)
+
+
+async def test_only_what_somebody_waits_for_waits_for_the_disk() -> None:
+    async with _running() as desk:
+        desk.board.tell(ev.CallArrived(time.time(), "1700000000.1", "PJSIP/x", "13800138000", "12345"))
+        await desk.until(do.Ask)
+        await desk.board.submit(ev.AgentSignedIn(time.time(), PROFILES[0].agent_id))
+        assert desk.journal.flushed == [False, True]
 
 
 async def test_a_fault_while_performing_harms_no_later_action() -> None:

@@ -14,7 +14,7 @@ import time
 import types
 import typing
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlite_utils import Database as Connection
 
-from ivr.adapters.store import Account, Store
+from ivr.adapters.store import Account, Store, database
 from ivr.adapters.store.migrations import MIGRATIONS
 from ivr.adapters.store.tables import journal_row
 from ivr.core import events as ev
@@ -34,6 +34,7 @@ from ivr.core.calls import Call, begin, evolve
 from ivr.core.errors import StoreError
 from ivr.core.notes import Line, Note
 from ivr.core.recordings import Recording
+from tests.patience import PATIENCE_S
 
 CALL = "1763900000.1"
 
@@ -412,11 +413,47 @@ def _later_change(db: Connection) -> None:
     db.execute("create table later (x)")
 
 
+def _synchronous(db: Connection) -> int:
+    mode: int = db.execute("pragma synchronous").fetchone()[0]
+    return mode
+
+
+async def test_what_is_promised_is_flushed_at_once_and_all_else_soon(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    normal, full = 1, 2
+    assert await store.write(_synchronous, flushed=False) == normal
+    assert await store.write(_synchronous) == full
+    monkeypatch.setattr(database, "FLUSH_S", 0.05)
+    async with asyncio.timeout(PATIENCE_S):
+        while await store.write(_synchronous, flushed=False) != full:
+            pass  # one after another, until the first of them has waited for long enough
+
+
+async def test_the_last_write_of_a_busy_time_does_not_wait_for_the_next(store: Store) -> None:
+    await store.append([arrived(1)], flushed=False)
+    # Who ignores the log sees only what was flushed and moved from there.
+    await _comes_true(lambda: _calls_in_the_file_alone(store.path) == [arrived(1).call_id])
+
+
+def _calls_in_the_file_alone(path: Path) -> list[str]:
+    file = sqlite3.connect(f"file:{path}?immutable=1", uri=True)
+    with closing(file), suppress(sqlite3.OperationalError):  # the tables are in the log at first, too
+        return [call_id for (call_id,) in file.execute("select call_id from journal")]
+    return []
+
+
+async def _comes_true(what: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not what():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
 async def test_the_file_is_the_owners_only_and_safe_from_a_power_cut(store: Store) -> None:
     await store.append([arrived(1)])
     for path in store.path.parent.iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
-    assert await store.write(lambda db: db.execute("pragma synchronous").fetchone()[0]) == 2
+    assert await store.write(_synchronous) == 2
     assert await store.write(lambda db: db.journal_mode) == "wal"
 
 

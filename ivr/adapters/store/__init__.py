@@ -1,7 +1,7 @@
 """The database: what happened, what became of it, and who may see it.
 
 async task ── append(events, calls, agents) ──► queue ──► one writing thread ──► journal + calls, legs, agents
-           ◄── after COMMIT ─────────────────────────────┘        (WAL, synchronous = FULL, group commit)
+           ◄── after COMMIT ─────────────────────────────┘        (WAL, group commit)
 async task ── call(call_id), timeline(call_id), … ──► reading threads, read-only connections
 """
 

@@ -3,9 +3,9 @@
 Writes wait in a queue. The writing thread takes all that wait at that moment into one transaction (group commit) and
 resolves them after COMMIT, so that a burst of appends costs one flush to disk. A write that fails is undone alone.
 
-`synchronous` is FULL: what was acknowledged survives a power cut too, not only a kill. Measured on two busy cores with
-ext4, an append of two events and a call: 3.9 ms instead of 0.6 ms (NORMAL) when one waits, 12 instead of 10 ms when
-twenty wait, and about 2,000 appends a second either way.
+What was committed survives a kill. It survives a power cut too when somebody was promised it (`synchronous` FULL), or
+FLUSH_S later (NORMAL). Measured on two busy cores with ext4, an append of two events and a call: 3.9 ms and 0.6 ms when
+one waits, 12 and 10 ms when twenty wait, and about 2,000 appends a second either way.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ import asyncio
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -28,6 +30,8 @@ from ivr.core.errors import StoreError
 T = TypeVar("T")
 
 READERS = 2
+FLUSH_S = 1.0
+"""How much later than its commit a write that nobody was promised is on the disk, at the latest."""
 LOCK_WAIT_S = 5.0
 """How long to wait for another program (`ivr token`, a backup) that holds the file."""
 
@@ -45,6 +49,7 @@ _REASONS = {
 class _Write:
     work: Callable[[Connection], Any]
     done: Future[Any]
+    flushed: bool
     result: Any = None
     error: Exception | None = None
 
@@ -63,6 +68,10 @@ class Database:
         self._inbox: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._closed = False
         self._problem = ""
+        self._flushing = True
+        """`synchronous` is FULL, else NORMAL."""
+        self._unflushed_since: float | None = None
+        """When the first commit was made that may not be on the disk yet."""
         self._local = threading.local()
         self._connections: list[Connection] = []
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
@@ -94,15 +103,17 @@ class Database:
         """Empty, or a sentence that says why the last writes failed."""
         return self._problem
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
+    async def write(self, work: Callable[[Connection], T], *, flushed: bool = True) -> T:
         """Run `work` in a transaction on the writing thread; what it wrote is on disk when this returns.
+
+        Not `flushed`: it is in the hands of the operating system, and on disk within FLUSH_S.
 
         Raises StoreError when it is not, and whatever `work` raises.
         """
         if self._closed:
             raise StoreError(f"{self.path}: the database is closed.")
         done: Future[T] = Future()
-        self._inbox.put(_Write(work, done))
+        self._inbox.put(_Write(work, done, flushed))
         return await asyncio.wrap_future(done)
 
     async def rows(self, make: Callable[[dict[str, Any]], T], sql: str, *parameters: Any) -> list[T]:
@@ -146,7 +157,7 @@ class Database:
             self._ready.set_exception(error)
             return
         self._ready.set_result(None)
-        while (first := self._inbox.get()) is not None:
+        while (first := self._next(connection)) is not None:
             group = [first]
             last = False
             while not self._inbox.empty():
@@ -160,10 +171,27 @@ class Database:
                 break
         connection.close()
 
+    def _next(self, connection: Connection) -> _Write | None:
+        if self._unflushed_since is not None:
+            with suppress(queue.Empty):
+                return self._inbox.get(timeout=max(0.0, self._unflushed_since + FLUSH_S - time.monotonic()))
+            try:
+                connection.execute("pragma wal_checkpoint(passive)")  # which flushes first
+                self._unflushed_since = None
+            except sqlite3.Error as error:
+                self._problem = _sentence(self.path, "written", error)
+        return self._inbox.get()
+
     def _commit(self, connection: Connection, group: Sequence[_Write]) -> None:
         if not group:
             return
+        now = time.monotonic()
+        waited = self._unflushed_since is not None and now - self._unflushed_since >= FLUSH_S
+        flush = waited or any(write.flushed for write in group)
         try:
+            if flush != self._flushing:
+                connection.execute(f"pragma synchronous = {'full' if flush else 'normal'}")
+                self._flushing = flush
             # Immediate: a transaction that begins as a reader cannot wait for another program's lock later.
             connection.execute("begin immediate")
             if len(group) == 1:
@@ -172,6 +200,7 @@ class Database:
                 for write in group:
                     self._run(connection, write)
             connection.execute("commit")
+            self._unflushed_since = None if flush else self._unflushed_since or now
         except Exception as error:
             self._undo(connection, group, error)
         self._problem = next((str(w.error) for w in group if _is_disk(w.error)), "")

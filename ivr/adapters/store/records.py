@@ -41,17 +41,19 @@ class Records(Database):
         calls: Sequence[Call] = (),
         agents: Sequence[Agent] = (),
         tasks: Sequence[Callback] = (),
+        *,
+        flushed: bool = True,
     ) -> None:
         """Journal the events, and save calls, agents and tasks as they are after them, in one transaction.
 
-        On disk when it returns. Raises StoreError, and then nothing of it is kept.
+        `flushed` as in `Database.write`. Raises StoreError, and then nothing of it is kept.
         """
 
         def append(db: Connection) -> None:
             _append(db, events, calls, agents)
             _upsert(db, "callbacks", [tables.callback_values(task) for task in tasks])
 
-        await self.write(append)
+        await self.write(append, flushed=flushed)
 
     async def unfinished(self) -> list[tuple[int, Event]]:
         """What `Floor.restore` needs after a restart: (seq, event) in order, for every call that still asks for work.
