@@ -23,8 +23,8 @@ from ivr.core.actions import CloseRecording, FindFormerAgent, WriteNote
 from ivr.core.books import Books
 from ivr.core.errors import BooksError, HotlineError, RecordingRefused
 from ivr.core.events import Event
-from ivr.core.notes import Note, Word
-from ivr.core.recordings import recording_base, sides
+from ivr.core.notes import Note, Talk, Word
+from ivr.core.recordings import Leg, Recording, recording_base, sides
 
 log = structlog.get_logger()
 
@@ -125,23 +125,38 @@ class Archive:
         return True
 
     async def _transcribe(self, call_id: str) -> Note:
-        """All legs of the call on one clock, which starts with the first conversation."""
-        # What an outside number says is no note of ours.
-        legs = [leg for leg in await self._store.recordings(call_id) if "outside" not in sides(leg.ring_id)]
-        words: dict[str, list[Word]] = {"caller": [], "agent": []}
+        """All conversations of the call on one clock, which starts with the first one with an agent."""
+        talks: dict[str, list[Recording]] = {}
+        for leg in sorted(await self._store.recordings(call_id), key=lambda leg: leg.started_at):
+            talks.setdefault(leg.ring_id, []).append(leg)
+        ours = [legs[0] for legs in talks.values() if not _is_outside(legs[0])]
+        # Of an outside number only the voice in an agent's ear is looked for: it is not the citizen's.
+        heard = [legs for legs in talks.values() if any(legs[0].overlaps(agents) for agents in ours)]
+        written = [await self._talk(legs, ours[0].started_at) for legs in heard]
+        return Note(call_id, notes.write(written, self._language), self._recogniser.model, self._language)
+
+    async def _talk(self, legs: list[Recording], zero: float) -> Talk:
+        words: dict[Leg, list[Word]] = {"caller": [], "agent": [], "outside": []}
+        outside = _is_outside(legs[0])
         for leg in legs:
-            later_s = leg.started_at - min(other.started_at for other in legs)
-            words[leg.leg] += [
+            if leg.leg == "caller" and outside:
+                continue
+            later_s = leg.started_at - zero
+            words[leg.leg] = [
                 replace(word, start_s=word.start_s + later_s, end_s=word.end_s + later_s)
                 for word in await self._recogniser.transcribe(self._folder / leg.path)
             ]
-        lines = notes.write(words["caller"], words["agent"], self._language)
-        return Note(call_id, lines, self._recogniser.model, self._language)
+        start_s, end_s = legs[0].started_at - zero, max(leg.ended_at for leg in legs) - zero
+        return Talk(start_s, end_s, words["outside" if outside else "agent"], words["caller"], outside)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+
+def _is_outside(leg: Recording) -> bool:
+    return "outside" in sides(leg.ring_id)
 
 
 async def count(config: Config, books: Books) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
@@ -12,6 +12,8 @@ Speaker = Literal["caller", "agent"]
 
 BREATH_S = 0.4
 """A pause after which the other side may have said something in between."""
+CLOCKS_S = 0.2
+"""How far the clocks of two conversations' recordings, and the recogniser's of the same sound, are apart at most."""
 TURN_S = 1.5
 """A pause that starts a new line even when nobody else spoke."""
 
@@ -29,6 +31,19 @@ class Word:
     end_s: float
     confidence: float
     """0 (a guess) … 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """The words on both legs of one conversation. Times are seconds on the clock of the call."""
+
+    start_s: float
+    end_s: float
+    said: Sequence[Word]
+    """By the agent, or the outside number."""
+    heard: Sequence[Word]
+    """By the same: the citizen, and whoever else was in the call's room."""
+    outside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +85,15 @@ class _Phrase:
         return max(word.end_s for word in self.words)
 
 
-def write(caller: Sequence[Word], agent: Sequence[Word], language: str) -> tuple[Line, ...]:
-    """The conversation as lines, sorted by start. `language` is an ISO 639 code such as `zh`.
+def write(talks: Sequence[Talk], language: str) -> tuple[Line, ...]:
+    """The conversations of one call, oldest first and on one clock, as lines sorted by start.
 
-    Each leg is first cut into phrases at every breath, so that speech of both at once does not shred either; phrases
-    in order of time are then joined into lines for as long as the same side goes on without a long pause.
+    `language` is an ISO 639 code such as `zh`. Each side is first cut into phrases at every breath, so that speech of
+    both at once does not shred either; phrases in order of time are then joined into lines for as long as the same side
+    goes on without a long pause. What an outside number says is no note of ours.
     """
-    phrases = sorted([*_phrases("caller", caller), *_phrases("agent", agent)], key=lambda phrase: phrase.start_s)
+    agents = [word for talk in talks if not talk.outside for word in talk.said]
+    phrases = sorted([*_phrases("caller", _citizens(talks)), *_phrases("agent", agents)], key=lambda p: p.start_s)
     lines: list[list[_Phrase]] = []
     for phrase in phrases:
         last = lines[-1][-1] if lines else None
@@ -87,12 +104,29 @@ def write(caller: Sequence[Word], agent: Sequence[Word], language: str) -> tuple
     return tuple(_line(line, language) for line in lines)
 
 
+def _citizens(talks: Sequence[Talk]) -> Iterator[Word]:
+    """The words of the citizen among all that the agents heard.
+
+    An agent who consults, or is one of three, also hears the other one, whose own leg tells when they spoke. Of two
+    agents who hear the citizen at once, the first counts.
+    """
+    ours = [talk for talk in talks if not talk.outside]
+    for place, talk in enumerate(ours):
+        heard_before = [(earlier.start_s, earlier.end_s) for earlier in ours[:place]]
+        others = [word for other in talks if other is not talk for word in other.said]
+        spoken = [(phrase.start_s - CLOCKS_S, phrase.end_s + CLOCKS_S) for phrase in _phrases("agent", others)]
+        for word in talk.heard:
+            middle = (word.start_s + word.end_s) / 2
+            if not any(start <= middle <= end for start, end in (*heard_before, *spoken)):
+                yield word
+
+
 def as_text(note: Note) -> str:
     """The note for the record: one `mm:ss 市民：…` or `mm:ss 坐席：…` per line. Minutes go on past 59."""
     return "".join(f"{_clock(line.start_s)} {LABELS[line.speaker]}：{line.text}\n" for line in note.lines)
 
 
-def _phrases(speaker: Speaker, words: Sequence[Word]) -> Iterable[_Phrase]:
+def _phrases(speaker: Speaker, words: Iterable[Word]) -> Iterable[_Phrase]:
     phrase: list[Word] = []
     for word in sorted((word for word in words if word.text.strip()), key=lambda word: word.start_s):
         if phrase and word.start_s - phrase[-1].end_s > BREATH_S:

@@ -37,6 +37,15 @@ class Recording:
     size_bytes: int
     sha256: str
 
+    def overlaps(self, other: Recording) -> bool:
+        """Whether both ran at the same time."""
+        begins, ends = max(self.started_at, other.started_at), min(self.ended_at, other.ended_at)
+        return begins < ends
+
+    @property
+    def ended_at(self) -> float:
+        return self.started_at + self.duration_s
+
 
 def recording_base(call_id: str, ring_id: str) -> PurePosixPath:
     """`YYYY/MM/DD/<call_id>-<n>` below the folder of the recordings, without `-caller.wav` and the like.

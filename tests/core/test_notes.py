@@ -3,11 +3,16 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.core.notes import TURN_S, Line, Note, Word, as_text, write
+from ivr.core.notes import CLOCKS_S, TURN_S, Line, Note, Talk, Word, as_text, write
 
 
 def said(*words: tuple[str, float, float]) -> list[Word]:
     return [Word(text, start, end, 0.9) for text, start, end in words]
+
+
+def alone(caller: list[Word], agent: list[Word], start_s: float = 0.0, end_s: float = 3700.0) -> Talk:
+    """A conversation of one agent with the citizen."""
+    return Talk(start_s, end_s, said=agent, heard=caller)
 
 
 def texts(lines: tuple[Line, ...]) -> list[tuple[str, str]]:
@@ -17,7 +22,7 @@ def texts(lines: tuple[Line, ...]) -> list[tuple[str, str]]:
 def test_turns_in_order_of_time():
     caller = said(("我", 2.0, 2.2), ("要", 2.2, 2.4), ("投诉", 2.4, 2.9), ("对", 8.0, 8.2))
     agent = said(("你好", 0.5, 1.0), ("请", 4.0, 4.2), ("讲", 4.2, 4.5))
-    assert texts(write(caller, agent, "zh")) == [
+    assert texts(write([alone(caller, agent)], "zh")) == [
         ("agent", "你好"),
         ("caller", "我要投诉"),
         ("agent", "请讲"),
@@ -27,36 +32,59 @@ def test_turns_in_order_of_time():
 
 def test_a_long_pause_starts_a_new_line_and_a_short_one_does_not():
     words = said(("喂", 0.0, 0.4), ("你好", 1.4, 1.9), ("在", 1.9 + TURN_S + 0.1, 4.0))
-    assert texts(write(words, [], "zh")) == [("caller", "喂你好"), ("caller", "在")]
+    assert texts(write([alone(words, [])], "zh")) == [("caller", "喂你好"), ("caller", "在")]
 
 
 def test_speech_of_both_at_once_is_not_shredded():
     caller = said(*((f"w{n}", n * 0.3, n * 0.3 + 0.3) for n in range(10)))
     agent = said(("嗯", 1.0, 1.2))
-    assert texts(write(caller, agent, "en")) == [("caller", " ".join(f"w{n}" for n in range(10))), ("agent", "嗯")]
+    lines = write([alone(caller, agent)], "en")
+    assert texts(lines) == [("caller", " ".join(f"w{n}" for n in range(10))), ("agent", "嗯")]
 
 
 def test_what_was_said_in_a_breath_of_the_other_comes_in_between():
     caller = said(("一", 0.0, 0.3), ("二", 1.2, 1.5))
     agent = said(("嗯", 0.5, 0.8))
-    assert texts(write(caller, agent, "zh")) == [("caller", "一"), ("agent", "嗯"), ("caller", "二")]
+    assert texts(write([alone(caller, agent)], "zh")) == [("caller", "一"), ("agent", "嗯"), ("caller", "二")]
 
 
 def test_spaces():
     mixed = said(("打开", 0.0, 0.2), ("word", 0.2, 0.5), ("excel", 0.5, 0.8), ("文档", 0.8, 1.0), ("吧", 1.0, 1.1))
-    assert write(mixed, [], "zh")[0].text == "打开 word excel 文档吧"
+    assert write([alone(mixed, [])], "zh")[0].text == "打开 word excel 文档吧"
     korean = said(("두", 0.0, 0.2), ("모델", 0.2, 0.5), ("의", 0.5, 0.6))
-    assert write([], korean, "ko")[0].text == "두 모델 의"
+    assert write([alone([], korean)], "ko")[0].text == "두 모델 의"
 
 
 def test_nobody_spoke():
-    assert write([], [], "zh") == ()
+    assert write([], "zh") == write([alone([], [])], "zh") == ()
     assert as_text(Note("1.1", (), "m", "zh")) == ""
 
 
 def test_as_text():
-    lines = write(said(("你好", 65.2, 66.0)), said(("请讲", 3661.0, 3662.0)), "zh")
+    lines = write([alone(said(("你好", 65.2, 66.0)), said(("请讲", 3661.0, 3662.0)))], "zh")
     assert as_text(Note("1.1", lines, "m", "zh")) == "01:05 市民：你好\n61:01 坐席：请讲\n"
+
+
+def test_of_a_consult_and_a_talk_of_three_each_word_is_written_once_and_for_who_said_it():
+    alone, of_three, later = ("我家停水了", 1.0, 3.0), ("好的", 12.0, 13.0), ("谢谢", 22.0, 23.0)
+    asks, answers, goodbye = ("你在吗", 5.0, 6.0), ("我来处理", 8.0, 9.0), ("再见", 24.0, 25.0)
+    first = Talk(0.0, 20.0, said=said(asks), heard=said(alone, ("我来处李", 8.05, 9.1), of_three))
+    second = Talk(4.0, 30.0, said=said(answers, goodbye), heard=said(asks, ("好得", 12.1, 13.1), later))
+    assert texts(write([first, second], "zh")) == [
+        ("caller", "我家停水了"),
+        ("agent", "你在吗"),
+        ("agent", "我来处理"),
+        ("caller", "好的"),
+        ("caller", "谢谢"),
+        ("agent", "再见"),
+    ]
+
+
+def test_what_a_department_says_to_the_agent_is_not_the_citizens():
+    department = Talk(5.0, 30.0, said=said(("水务", 6.0, 7.0)), heard=said(("喂", 8.0, 8.5)), outside=True)
+    heard = said(("水物", 6.1, 7.1), ("对", 7.0 + 2 * CLOCKS_S, 8.0))
+    agent = Talk(0.0, 20.0, said=said(("喂", 8.0, 8.5)), heard=heard)
+    assert texts(write([agent, department], "zh")) == [("caller", "对"), ("agent", "喂")]
 
 
 @st.composite
@@ -75,7 +103,7 @@ def legs(draw: st.DrawFn) -> tuple[list[Word], list[Word]]:
 @given(legs())
 def test_every_word_appears_once_and_in_its_place(both: tuple[list[Word], list[Word]]):
     caller, agent = both
-    lines = write(caller, agent, "ko")
+    lines = write([alone(caller, agent)], "ko")
 
     heard = Counter(text for line in lines for text in line.text.split(" "))
     assert heard == Counter(word.text for word in [*caller, *agent])

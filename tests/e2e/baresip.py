@@ -1,4 +1,4 @@
-"""baresip as an agent's softphone: registers, rings, answers or not, says a tone, keeps what it hears."""
+"""baresip as an agent's softphone: registers, rings, answers or not, says a tone or speech, keeps what it hears."""
 
 from __future__ import annotations
 
@@ -15,19 +15,31 @@ from tests.patience import PATIENCE_S
 
 FOUND = shutil.which("baresip")
 
-_MODULES = ("account", "ctrl_tcp", "menu", "uuid", "g711", "g722", "ausine", "aubridge", "sndfile")
+_MODULES = ("account", "ctrl_tcp", "menu", "uuid", "g711", "g722", "ausine", "aufile", "aubridge", "sndfile")
 _MODULE_FOLDERS = ("/usr/lib/baresip/modules", "/usr/local/lib/baresip/modules")
 
 
 class Softphone:
-    """One registered telephone. `async with` it; `heard` is the WAV of what it heard, whole when the call is over."""
+    """One registered telephone. `async with` it; `heard` is the WAV of what it heard, whole when the call is over.
+
+    It says the tone without an end, or the mono WAV `says` (16 kHz) once, and hangs up.
+    """
 
     def __init__(
-        self, sip_port: int, folder: Path, user: str, password: str, *, tone_hz: int = 1000, codecs: str = "pcma"
+        self,
+        sip_port: int,
+        folder: Path,
+        user: str,
+        password: str,
+        *,
+        tone_hz: int = 1000,
+        says: Path | None = None,
+        codecs: str = "pcma",
     ) -> None:
         self._sip_port, self._user, self._password = sip_port, user, password
         self._folder = folder / f"baresip-{user}"
-        self._tone_hz, self._codecs = tone_hz, codecs
+        self._source = (f"aufile,{says}", 16_000, 1) if says else (f"ausine,{tone_hz}", 48_000, 2)
+        self._codecs = codecs
         self._control = free_port()
         self.port = free_port()
         self.events: list[dict[str, Any]] = []
@@ -120,9 +132,9 @@ class Softphone:
                 f"{'module_app' if name in ('account', 'ctrl_tcp', 'menu') else 'module'} {name}.so"
                 for name in _MODULES
             ),
-            f"audio_source ausine,{self._tone_hz}",
-            "ausrc_srate 48000",
-            "ausrc_channels 2",
+            f"audio_source {self._source[0]}",
+            f"ausrc_srate {self._source[1]}",
+            f"ausrc_channels {self._source[2]}",
             "audio_player aubridge,nowhere",
             "audio_alert aubridge,nowhere",
             f"snd_path {self._folder}",

