@@ -33,12 +33,12 @@ from ivr.adapters.web.server import WebServer
 from ivr.archive import DATABASE, Archive, ArchiveAction
 from ivr.config import Config
 from ivr.core import callbacks
-from ivr.core.abuse import Marks
 from ivr.core.actions import Action, Listen, StopListening
 from ivr.core.agents import Profile
 from ivr.core.books import Books
 from ivr.core.errors import AmiError, HotlineError, PbxError, RegisterError, StoreError
 from ivr.core.floor import Floor, Rules
+from ivr.core.marks import Marks
 from ivr.ears import Ears
 from ivr.floor_view import FloorView
 from ivr.switchboard import Switchboard

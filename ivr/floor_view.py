@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ivr.core import callbacks
-from ivr.core.abuse import Marks
 from ivr.core.agents import Agent
 from ivr.core.callbacks import Callback
 from ivr.core.calls import Call
 from ivr.core.departments import Department
 from ivr.core.floor import Floor
+from ivr.core.marks import Marks
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from ivr.adapters.store import Imported, Store
 from ivr.archive import DATABASE
 from ivr.config import Config
 from ivr.core import registers
-from ivr.core.abuse import Marks
 from ivr.core.errors import RegisterError
+from ivr.core.marks import Marks
 from ivr.core.numbers import national
 from ivr.core.registers import NOBODY, Entry, Registers, Seal
 

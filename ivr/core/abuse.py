@@ -11,115 +11,15 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
-from pydantic import Field
-
+from ivr.core.limits import MARK, NUMBER, TRUNK, Limit, Pacing
+from ivr.core.marks import Mark
 from ivr.core.numbers import national
 from ivr.core.spans import BACK_S
-from ivr.core.targets import Name, Table
-
-MARK, NUMBER, TRUNK = "mark", "number", "trunk"
-"""What a call may be slowed by."""
-MOST_DAYS = 30
-"""How long a mark may last."""
-
-
-class Limit(Table):
-    """What one number may do without being slowed."""
-
-    calls: Annotated[int, Field(ge=1, le=100_000)]
-    within_s: Annotated[float, Field(ge=1, le=86_400)]
-    live: Annotated[int, Field(ge=1, le=100_000)]
-    """Calls at once; each further one comes `within_s / calls` seconds after the one before it."""
-    say: tuple[Name, ...] = ()
-
-
-class TrunkLimit(Table):
-    """What one trunk may bring without being slowed; a number that is left out is that of the trunk's channels.
-
-    A trunk of N channels whose calls last W seconds brings N / W calls a second at the most (J. D. C. Little, A proof
-    for the queuing formula L = λW, Operations Research 9 (1961), 383–387). More than N in 60 s are calls that end
-    within a minute on average on a full trunk, and sooner on one that is not. Conversations do not: it is a flood.
-    """
-
-    calls: Annotated[int, Field(ge=1, le=100_000)] | None = None
-    within_s: Annotated[float, Field(ge=1, le=86_400)] = 60
-    live: Annotated[int, Field(ge=1, le=100_000)] | None = None
-    say: tuple[Name, ...] = ()
-
-    def of(self, channels: int | None) -> Limit | None:
-        """The limit of a trunk with so many channels. None, when they are needed and unknown: it has no limit."""
-        calls, live = self.calls or channels, self.live or channels
-        return Limit(calls=calls, within_s=self.within_s, live=live) if calls and live else None
-
-
-class Marked(Table):
-    """What happens to the callers whom a supervisor has marked."""
-
-    slow_s: Annotated[float, Field(ge=0, le=3600)] = 600
-    say: tuple[Name, ...] = ()
-
-
-class Pacing(Table):
-    """What `limits.toml` may hold."""
-
-    number: Limit | None = None
-    trunk: TrunkLimit | None = None
-    marked: Marked = Marked()
-
-    @property
-    def longest_s(self) -> float:
-        """For so long a call counts at the most."""
-        return max((limit.within_s for limit in (self.number, self.trunk) if limit), default=0.0)
-
-    def say(self, by: str) -> tuple[str, ...]:
-        """What a caller hears who is slowed by this."""
-        table = {MARK: self.marked, NUMBER: self.number, TRUNK: self.trunk}.get(by)
-        return table.say if table else ()
-
-
-# --- marks ------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A nuisance caller, marked by a supervisor. `number` is as in the books; times are seconds since the epoch."""
-
-    number: str
-    by: str
-    reason: str
-    set_at: float
-    until: float
-
-
-class Marks:
-    """All marks, by number however it is written. Frozen: a change is a new object."""
-
-    def __init__(self, marks: Iterable[Mark] = ()) -> None:
-        self._marks: Mapping[str, Mark] = {national(mark.number): mark for mark in marks}
-
-    def of(self, number: str, now: float) -> Mark | None:
-        """The mark of a calling number that holds at `now`. A withheld number has none."""
-        mark = self._marks.get(national(number)) if number else None
-        return mark if mark and now < mark.until else None
-
-    def holding(self, now: float) -> list[Mark]:
-        """Those that hold at `now`, the newest first."""
-        return sorted((mark for mark in self._marks.values() if now < mark.until), key=lambda m: -m.set_at)
-
-    def set(self, mark: Mark) -> Marks:
-        """With this one, in place of an earlier one of the same number; those that are over are left out."""
-        return Marks((*self.holding(mark.set_at), mark))
-
-    def lifted(self, number: str) -> Marks:
-        return Marks(mark for mark in self._marks.values() if national(mark.number) != national(number))
-
-
-# --- limits -----------------------------------------------------------------------------------------------------------
 
 
 class Slowed(NamedTuple):

@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from ivr.core.abuse import Pacing
 from ivr.core.city import Caller, City, Menu
 from ivr.core.departments import Departments
 from ivr.core.errors import DialplanError, sentences
 from ivr.core.hotlines import NONE, Hotline, Hotlines
 from ivr.core.hours import is_open
 from ivr.core.leader_days import Day, LeaderDays
+from ivr.core.limits import Pacing
 from ivr.core.numbers import national
 from ivr.core.plan_check import mistakes
 from ivr.core.queues import Queues

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from ivr.core.abuse import Marks
 from ivr.core.dialplan import Plan
 from ivr.core.hotlines import WAYS
 from ivr.core.hours import day_name
+from ivr.core.marks import Marks
 from ivr.core.queues import Overload, Queue
 from ivr.core.registers import NAMES, NOBODY, Registers
 from ivr.core.targets import Target

@@ -12,11 +12,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from ivr.core import abuse, callbacks, leading, leases, listening, menu, overload, recovery, talking, transfers, waiting
 from ivr.core import actions as do
 from ivr.core import agents as agent_states
+from ivr.core import (
+    callbacks,
+    calling_back,
+    leading,
+    leases,
+    listening,
+    menu,
+    overload,
+    recovery,
+    talking,
+    transfers,
+    waiting,
+)
 from ivr.core import calls as call_states
 from ivr.core import events as ev
+from ivr.core.abuse import Traffic
 from ivr.core.actions import Action
 from ivr.core.agents import Agent, Profile, Status
 from ivr.core.callbacks import Callback, Dialling
@@ -25,6 +38,7 @@ from ivr.core.dialplan import Plan
 from ivr.core.events import Event
 from ivr.core.expected_wait import Waits
 from ivr.core.line import Line
+from ivr.core.marks import Mark, Marks
 from ivr.core.numbers import national
 from ivr.core.pins import Guesses
 from ivr.core.registers import NOBODY
@@ -63,7 +77,7 @@ _FREES_NOBODY = (ev.LanguageChosen, ev.OverloadMet, ev.StepStarted, ev.StepEnded
 
 
 _DUE = (
-    callbacks.overdue,
+    calling_back.overdue,
     leases.renew_due,
     waiting.move_due,
     overload.due,
@@ -91,8 +105,8 @@ class Floor:
         self.guesses = Guesses()
         self.registers = NOBODY
         """Who is known by their telephone. May be exchanged at any time."""
-        self.marks = abuse.Marks()
-        self.traffic = abuse.Traffic(rules.channels)
+        self.marks = Marks()
+        self.traffic = Traffic(rules.channels)
         """Who has called of late."""
         self.line = Line(plan.queues.queue, plan.queues.order)
         """Who waits and who is free: always what `calls` and `agents` say."""
@@ -161,7 +175,7 @@ class Floor:
             case ev.CallsCounted() | ev.CallbackImpossible() | ev.MarkProposed():
                 return True
             case ev.CallerMarked():
-                self.marks = self.marks.set(abuse.Mark(event.number, event.by, event.reason, event.at, event.until))
+                self.marks = self.marks.set(Mark(event.number, event.by, event.reason, event.at, event.until))
                 return True
             case ev.MarkLifted():
                 self.marks = self.marks.lifted(event.number)
@@ -264,7 +278,7 @@ class Floor:
             if getattr(event, "call_id", ""):
                 self._change_call(event)
         for task in tasks:
-            self._set_callback(callbacks.restored(self, task, now), now)
+            self._set_callback(calling_back.restored(self, task, now), now)
         self.change_plan(self.plan, now)
         for saved in agents:
             known = self.agents.get(saved.agent_id)
@@ -291,7 +305,7 @@ class Floor:
             self._seat(call)
         for agent in self.agents.values():
             self._seat_agent(agent)
-        callbacks.seat_all(self, now)
+        calling_back.seat_all(self, now)
 
     def change_ears(self, ears: int) -> None:
         """The recogniser has begun anew or is gone: it listens to nobody, and can to so many at once."""
@@ -328,10 +342,10 @@ class Floor:
     def _reaction_of(self, call: Call, event: Event) -> Iterator[Event | Action]:
         match event:
             case ev.CallArrived() if call.task_id:
-                yield from callbacks.answered(self, call, event.at)
+                yield from calling_back.answered(self, call, event.at)
             case ev.CallArrived():
                 leases.begin(self, call, event.at)
-                yield from callbacks.came_again(self, call, event.at)
+                yield from calling_back.came_again(self, call, event.at)
                 yield from leading.judge(self, call, event.at)
                 yield from leading.begin(self, self.calls[call.call_id], event.at)
                 yield from waiting.who_knows(self, call, event.at)
@@ -346,7 +360,7 @@ class Floor:
             case ev.CallOffered():
                 yield from talking.offered(self, call, event)
             case ev.AgentAnswered():
-                yield from callbacks.spoken(self, call, event.at)
+                yield from calling_back.spoken(self, call, event.at)
                 yield from transfers.agent_came(call, event)
             case ev.RingEnded():
                 yield from talking.not_answered(self, call, event)
@@ -364,7 +378,7 @@ class Floor:
             case ev.LegDialled():
                 yield from transfers.dialled(self, call, event)
             case ev.LegAnswered():
-                yield from callbacks.spoken(self, call, event.at)
+                yield from calling_back.spoken(self, call, event.at)
                 yield from transfers.answered(call, event)
             case ev.LegEnded():
                 yield from transfers.ended(self, call, event)
@@ -378,14 +392,14 @@ class Floor:
                 yield from talking.close_recordings(call)
                 yield from transfers.disband(call)
             case ev.FallbackAnswered():
-                yield from callbacks.spoken(self, call, event.at)
+                yield from calling_back.spoken(self, call, event.at)
             case ev.CallDismissed():
                 yield do.HangUp(call.call_id)
             case ev.CallFound():
                 yield from recovery.found(self, call, event)
             case ev.CallEnded():
                 yield from talking.note(call)
-                yield from callbacks.ended(self, call, event)
+                yield from calling_back.ended(self, call, event)
             case ev.RecordingFinished():
                 yield from talking.note(call)
 
@@ -404,7 +418,7 @@ class Floor:
     # --- what time brings ---
 
     def _due(self, now: float) -> Iterator[Event | Action]:
-        callbacks.seat_all(self, now)
+        calling_back.seat_all(self, now)
         yield from waiting.matches(self, now)
         for call_id, call in list(self.calls.items()):
             if call.live:
@@ -441,7 +455,7 @@ class Floor:
     def _seat_callback(self, number: str, now: float) -> None:
         """A call of this number began or ended: it is not dialled meanwhile."""
         if task := self.callback_of(number):
-            callbacks.seat(self, task, now)
+            calling_back.seat(self, task, now)
 
     def _set_callback(self, task: Callback, now: float) -> None:
         self.callbacks[task.task_id] = task
@@ -450,7 +464,7 @@ class Floor:
             self._wanted[national(task.number)] = task.task_id
         elif self._wanted.get(national(task.number)) == task.task_id:
             del self._wanted[national(task.number)]
-        callbacks.seat(self, task, now)
+        calling_back.seat(self, task, now)
 
     def _set_call(self, call: Call) -> None:
         self.calls[call.call_id] = call

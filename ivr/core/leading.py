@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ivr.core import callbacks, menu, pins, steps, transfers
+from ivr.core import calling_back, menu, pins, steps, transfers
 from ivr.core import events as ev
 from ivr.core.actions import Action
 from ivr.core.calls import PIN_STEP, Call, Stage
@@ -126,7 +126,7 @@ def queued(floor: Floor, call: Call, led: Led, at: float) -> ev.CallQueued:
         target.emergency,
         led.about,
         name if other else "",
-        callbacks.kept_place(floor, call),
+        calling_back.kept_place(floor, call),
         led.seats,
     )
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from ivr.core import callbacks, leading, steps
+from ivr.core import calling_back, leading, steps
 from ivr.core import events as ev
 from ivr.core.actions import Action
 from ivr.core.calls import Call, Stage
@@ -66,7 +66,7 @@ def _rule(floor: Floor, call: Call) -> Overload | None:
     if rule is None or call.emergency or call.task_id or call.queue in call.overloads:
         return None
     other = "" if rule.queue is None else plan.line_for(rule.queue, call.language)
-    kept = can_be_kept(rule, call.queue, other, floor.line, may_call_back=callbacks.possible(floor, call))
+    kept = can_be_kept(rule, call.queue, other, floor.line, may_call_back=calling_back.possible(floor, call))
     return rule if kept else None
 
 

@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from ivr.core.abuse import MARK, NUMBER, TRUNK, Pacing
 from ivr.core.city import City, Menu
 from ivr.core.departments import Departments
 from ivr.core.hotlines import Hotlines, listed_twice
 from ivr.core.leader_days import LeaderDays
+from ivr.core.limits import MARK, NUMBER, TRUNK, Pacing
 from ivr.core.numbers import national
 from ivr.core.queues import EXPECTED_MIN, OFFER_KEY, Queues
 from ivr.core.stand_in import circles

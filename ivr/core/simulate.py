@@ -15,12 +15,13 @@ from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
 from ivr.core import overload
-from ivr.core.abuse import Pacing, Traffic
+from ivr.core.abuse import Traffic
 from ivr.core.callbacks import ASKED, Dialling, State
 from ivr.core.calls import Outcome
 from ivr.core.demand import DAY_S, Caller
 from ivr.core.expected_wait import Waits
 from ivr.core.figures import INTERVAL_S, SERVICE_S, Figures
+from ivr.core.limits import Pacing
 from ivr.core.line import Line
 from ivr.core.queues import Order, Overload, Queue
 from ivr.core.roster import Shift

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ivr.core import actions as do
-from ivr.core import callbacks, leases, steps, why
+from ivr.core import calling_back, leases, steps, why
 from ivr.core import events as ev
 from ivr.core.actions import Action
 from ivr.core.agents import Agent
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def offered(floor: Floor, call: Call, event: ev.CallOffered) -> Iterator[Event | Action]:
     """Ring the agent, after the notice that the call will be recorded."""
     if call.stage is Stage.DIALLING:
-        yield from callbacks.offered(floor, call)
+        yield from calling_back.offered(floor, call)
         return
     notice = floor.plan_of(call.call_id).city.recording.notice
     # The lease is renewed before the ring, never after: the dialplan lifts it when the ring begins.

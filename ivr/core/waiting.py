@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ivr.core import actions as do
-from ivr.core import callbacks, leading, leases, menu, overload, routing, steps, transfers
+from ivr.core import calling_back, leading, leases, menu, overload, routing, steps, transfers
 from ivr.core import events as ev
 from ivr.core.actions import Action
 from ivr.core.calls import Call, Stage
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def joined(floor: Floor, call: Call, event: ev.CallQueued) -> Iterator[Event | Action]:
     """Tell a caller who must wait their place; tell everybody what they must hear before the recording."""
     if event.place_at is not None:
-        yield from callbacks.take_up(floor, call, event.at)
+        yield from calling_back.take_up(floor, call, event.at)
     plan = floor.plan_of(call.call_id)
     notice = plan.city.recording.notice
     prompts = (*event.say, *(() if notice in call.prompts_heard else (notice,)))
@@ -46,9 +46,9 @@ def heard(floor: Floor, call: Call, event: ev.StepEnded) -> Iterator[Event | Act
     plan = floor.plan_of(call.call_id)
     led = menu.in_line(plan, call.queue, event.key, event.at) if event.key else None
     if led.target.callback if led else overload.accepted(call, event.key):
-        if callbacks.possible(floor, call):
-            yield from callbacks.ask(floor, call, event.at)
-        elif callbacks.withheld(floor, call):
+        if calling_back.possible(floor, call):
+            yield from calling_back.ask(floor, call, event.at)
+        elif calling_back.withheld(floor, call):
             yield from steps.say(floor, call, event.at, "notice", (plan.city.callback.impossible,))
         else:
             yield do.PlayMusic(call.call_id)
@@ -119,7 +119,7 @@ def who_knows(floor: Floor, call: Call, now: float) -> Iterator[Action]:
 def _asks(floor: Floor, call: Call) -> bool:
     """Keys can be pressed in this line. One that cannot be kept is not promised: to call back nobody knows whom."""
     targets = floor.plan_of(call.call_id).queues.queue[call.queue].key.values()
-    return any(not target.callback or callbacks.possible(floor, call) for target in targets)
+    return any(not target.callback or calling_back.possible(floor, call) for target in targets)
 
 
 def _is_told_why_not(floor: Floor, call: Call) -> bool:
@@ -128,14 +128,14 @@ def _is_told_why_not(floor: Floor, call: Call) -> bool:
     plan = floor.plan_of(call.call_id)
     keys = plan.queues.queue[call.queue].key
     unheard = plan.city.callback.impossible not in call.prompts_heard
-    return bool(keys) and not _asks(floor, call) and callbacks.withheld(floor, call) and unheard
+    return bool(keys) and not _asks(floor, call) and calling_back.withheld(floor, call) and unheard
 
 
 def matches(floor: Floor, now: float) -> Iterator[Event]:
     """Offer calls to agents until nobody waits or nobody is free."""
     while pair := _next(floor, now):
         if pair.call_id in floor.callbacks:
-            yield from callbacks.dial(floor, pair, now)
+            yield from calling_back.dial(floor, pair, now)
             continue
         ring_id = f"{pair.call_id}/{len(floor.calls[pair.call_id].rings) + 1}"
         yield ev.CallOffered(now, pair.call_id, ring_id, pair.agent_id, pair.why)

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from ivr.core import events as ev
-from ivr.core.abuse import Marks
+from ivr.core.marks import Marks
 from tests.adapters.web_world import Build, World, build, world
 
 __all__ = ["Build", "build", "world"]

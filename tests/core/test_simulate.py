@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.core import demand, erlang, roster, simulate
-from ivr.core.abuse import Limit, Pacing, TrunkLimit
 from ivr.core.callbacks import Dialling, State
 from ivr.core.demand import DAY_S, Caller, Handling, Talk
 from ivr.core.figures import total
+from ivr.core.limits import Limit, Pacing, TrunkLimit
 from ivr.core.queues import Overload, Queue
 from ivr.core.roster import Shift
 from tests.core.test_routing import ORDER

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from sqlite_utils import Database as Connection
 
 from ivr.adapters.store.database import Database
-from ivr.core.abuse import MOST_DAYS, Mark
 from ivr.core.events import CallerMarked, Event, MarkLifted, MarkProposed
+from ivr.core.marks import MOST_DAYS, Mark
 
 
 class Proposal(NamedTuple):

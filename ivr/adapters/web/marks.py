@@ -9,7 +9,7 @@ from ivr.adapters.web.desk import Ask
 from ivr.adapters.web.problems import Refused
 from ivr.adapters.web.schemas import MarkLift, MarkOrder, MarkProposal, MarksView, MarkView, ProposalView
 from ivr.core import events as ev
-from ivr.core.abuse import Mark
+from ivr.core.marks import Mark
 from ivr.core.numbers import national
 
 _DAY_S = 86400

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from ivr.adapters.web.schemas import CheckView, PhoneSettings, Role
-from ivr.core.abuse import Marks
 from ivr.core.agents import Agent
 from ivr.core.books import Books
 from ivr.core.callbacks import Callback, State
 from ivr.core.calls import Call, Outcome, Stage
 from ivr.core.departments import Department
 from ivr.core.events import Event
+from ivr.core.marks import Marks
 from ivr.core.notes import Line
 from ivr.core.recordings import Recording
 

@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints, field_validator
 
-from ivr.core.abuse import MOST_DAYS
 from ivr.core.events import Event
+from ivr.core.marks import MOST_DAYS
 
 LAST_TIME = 253_370_000_000
 """In the year 9998: what calendars can still count with."""
