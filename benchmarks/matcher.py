@@ -19,9 +19,9 @@ from dataclasses import dataclass
 
 from ivr.core import routing
 from ivr.core.agents import Agent, Profile, Status
-from ivr.core.line import Line
-from ivr.core.queues import Order, Queue, Step
-from ivr.core.standing import Waiter
+from ivr.core.dialplan.queues import Order, Queue, Step
+from ivr.core.routing.line import Line
+from ivr.core.routing.standing import Waiter
 
 QUEUES = {
     "general": Queue(name="综合席", skill="general", prefer=["dialect"]),

@@ -31,14 +31,16 @@ from ivr import (
 from ivr.adapters import models, prompts, sound_card
 from ivr.adapters.web.openapi import openapi as describe
 from ivr.config import Config
-from ivr.core import books_table, draw, hours, staffing
 from ivr.core.books import Books
-from ivr.core.demand import Handling
+from ivr.core.books import table as books_table
+from ivr.core.dialplan import draw, hours
+from ivr.core.dialplan.check import outward, untranslated
+from ivr.core.dialplan.explain import explain, rank, recognised
+from ivr.core.dialplan.trial import Heard, Queued, Trial
 from ivr.core.errors import HotlineError
-from ivr.core.explain import explain, rank, recognised
-from ivr.core.plan_check import outward, untranslated
 from ivr.core.registers import DEPUTY, ELDERLY
-from ivr.core.trial import Heard, Queued, Trial
+from ivr.core.routing import staffing
+from ivr.core.simulation.demand import Handling
 
 cli = typer.Typer(
     help="12345 市民热线服务器：来电、菜单、派单到坐席、录音、话务记录。\n\nThe server of a 12345 citizen hotline.",

@@ -9,7 +9,7 @@ from ivr.core import callbacks
 from ivr.core.agents import Agent
 from ivr.core.callbacks import Callback
 from ivr.core.calls import Call
-from ivr.core.departments import Department
+from ivr.core.dialplan.departments import Department
 from ivr.core.floor import Floor
 from ivr.core.marks import Marks
 

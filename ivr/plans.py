@@ -9,9 +9,10 @@ from typing import Any
 
 from ivr.adapters import prompts
 from ivr.adapters.prompts import Prompt
-from ivr.core import dialplan, staffing
+from ivr.core import dialplan
 from ivr.core.dialplan import Plan
 from ivr.core.errors import DialplanError
+from ivr.core.routing import staffing
 
 OPTIONAL = ("departments.toml", "leader_days.toml", "limits.toml")
 FILES = ("city.toml", "queues.toml", "hotlines.toml", *OPTIONAL)

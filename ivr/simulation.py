@@ -1,4 +1,4 @@
-"""What `ivr simulate` was given, made into callers and a roster; the simulation itself is `ivr.core.simulate`."""
+"""What `ivr simulate` was given, made into callers and a roster; the simulation itself is `ivr.core.simulation`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from datetime import UTC, datetime, time
 from pathlib import Path
 
 from ivr.config import Config
-from ivr.core import demand
-from ivr.core import roster as rosters
-from ivr.core import simulate as sim
-from ivr.core.demand import Arrival, Caller, Handling
 from ivr.core.dialplan import Plan
 from ivr.core.errors import SimulationError
-from ivr.core.figures import Figures
-from ivr.core.roster import Shift
+from ivr.core.simulation import demand
+from ivr.core.simulation import roster as rosters
+from ivr.core.simulation import simulate as sim
+from ivr.core.simulation.demand import Arrival, Caller, Handling
+from ivr.core.simulation.figures import Figures
+from ivr.core.simulation.roster import Shift
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 from rich.table import Table
 
 from ivr.core.callbacks import State
-from ivr.core.demand import DAY_S
 from ivr.core.errors import SimulationError
-from ivr.core.figures import INTERVAL_S, SERVICE_S, Figures, total
+from ivr.core.simulation.demand import DAY_S
+from ivr.core.simulation.figures import INTERVAL_S, SERVICE_S, Figures, total
 from ivr.simulation import Result
 
 BAR = 24

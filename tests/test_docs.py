@@ -20,9 +20,9 @@ from ivr.config import Agent, Config, Trunk
 from ivr.core.agents import Status
 from ivr.core.calls import Outcome, Stage
 from ivr.core.dialplan import Plan
+from ivr.core.dialplan.hours import Hours
+from ivr.core.dialplan.targets import Table
 from ivr.core.events import Event
-from ivr.core.hours import Hours
-from ivr.core.targets import Table
 
 REPO = Path(__file__).resolve().parents[1]
 DOCS = REPO / "docs"

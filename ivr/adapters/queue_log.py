@@ -22,9 +22,9 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 
 import structlog
 
+from ivr.core.books.queue_log import QueueLog
 from ivr.core.errors import QueueLogError, StoreError
 from ivr.core.events import Event
-from ivr.core.queue_log import QueueLog
 
 log = structlog.get_logger()
 

@@ -18,8 +18,8 @@ from ivr.adapters import queue_log
 from ivr.adapters.queue_log import QueueLogFile
 from ivr.adapters.store import Store
 from ivr.core import events as ev
+from ivr.core.books.queue_log import QueueLog
 from ivr.core.events import Event
-from ivr.core.queue_log import QueueLog
 from tests.core.world import World
 from tests.patience import PATIENCE_S
 

@@ -6,7 +6,7 @@ import pytest
 
 from ivr.core import events as ev
 from ivr.core.calls import Stage
-from ivr.core.departments import Department, Departments
+from ivr.core.dialplan.departments import Department, Departments
 from tests.adapters.web_world import Client, World, build, world
 
 __all__ = ["build", "world"]

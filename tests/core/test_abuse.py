@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.core import events as ev
-from ivr.core.abuse import Traffic
 from ivr.core.agents import Profile
 from ivr.core.calls import Stage
 from ivr.core.dialplan import parse
+from ivr.core.dialplan.explain import explain
+from ivr.core.dialplan.limits import Limit, Pacing, TrunkLimit
 from ivr.core.errors import DialplanError
-from ivr.core.explain import explain
-from ivr.core.limits import Limit, Pacing, TrunkLimit
+from ivr.core.floor.abuse import Traffic
 from ivr.core.marks import Mark, Marks
 from tests.core.world import REPO, World, shipped_plan, shipped_tables
 

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivr.core import books_table
 from ivr.core import events as ev
 from ivr.core.books import INTERVALS, Books, Entry, Figures, Kept, imbalance
+from ivr.core.books import table as books_table
 from ivr.core.calls import Call, Outcome
 from ivr.core.errors import BooksError
 from tests.core.world import World

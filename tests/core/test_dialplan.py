@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivr.core import dialplan, draw
+from ivr.core import dialplan
 from ivr.core import events as ev
 from ivr.core.calls import Stage
+from ivr.core.dialplan import draw
+from ivr.core.dialplan.explain import explain
+from ivr.core.dialplan.menu import answer
+from ivr.core.dialplan.trial import Heard, Queued, Trial
 from ivr.core.errors import DialplanError
-from ivr.core.explain import explain
 from ivr.core.floor import Floor, Rules
-from ivr.core.menu import answer
-from ivr.core.trial import Heard, Queued, Trial
 from tests.core.world import REPO, keyed_plan, shipped_plan
 
 PLAN = shipped_plan()

@@ -12,14 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.core import dialplan, draw
+from ivr.core import dialplan
 from ivr.core import events as ev
+from ivr.core.dialplan import draw
+from ivr.core.dialplan.explain import explain
+from ivr.core.dialplan.trial import Queued, Trial
 from ivr.core.errors import DialplanError
-from ivr.core.explain import explain
 from ivr.core.floor import Floor, Rules
 from ivr.core.numbers import national
 from ivr.core.registers import ELDERLY, Entry, Registers
-from ivr.core.trial import Queued, Trial
 from tests.core.world import REGISTERS, REPO, SEAL, shipped_plan
 
 PLAN = shipped_plan()

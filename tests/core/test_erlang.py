@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from ivr.core.erlang import erlang_b, erlang_c, mean_wait_s, service_level
+from ivr.core.simulation.erlang import erlang_b, erlang_c, mean_wait_s, service_level
 
 
 def test_one_agent_is_busy_as_often_as_the_load_says() -> None:

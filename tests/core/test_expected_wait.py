@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.core.expected_wait import Waits, still_waiting
-from ivr.core.queues import Announce
+from ivr.core.dialplan.queues import Announce
+from ivr.core.routing.expected_wait import Waits, still_waiting
 
 
 def test_the_curve_of_remission_times_in_kaplan_and_meiers_kind_of_data() -> None:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ivr.core.hours import Hours, is_open, last_known_year, unknown_years
+from ivr.core.dialplan.hours import Hours, is_open, last_known_year, unknown_years
 
 CHINA = "Asia/Shanghai"
 

@@ -5,12 +5,13 @@ from random import Random
 import pytest
 
 from ivr.core import actions as do
-from ivr.core import dialplan, draw
+from ivr.core import dialplan
 from ivr.core import events as ev
 from ivr.core.calls import Stage
-from ivr.core.explain import explain
-from ivr.core.plan_check import untranslated
-from ivr.core.trial import Heard, Queued, Trial
+from ivr.core.dialplan import draw
+from ivr.core.dialplan.check import untranslated
+from ivr.core.dialplan.explain import explain
+from ivr.core.dialplan.trial import Heard, Queued, Trial
 from tests.core.callers import Caller, works
 from tests.core.world import World, shipped_plan, shipped_tables
 

@@ -9,13 +9,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ivr.core import actions as do
-from ivr.core import dialplan, draw, staffing
+from ivr.core import dialplan
 from ivr.core import events as ev
 from ivr.core.agents import Profile
 from ivr.core.calls import Stage
+from ivr.core.dialplan import draw
+from ivr.core.dialplan.explain import explain
+from ivr.core.dialplan.trial import Heard, Queued, Trial
 from ivr.core.errors import DialplanError
-from ivr.core.explain import explain
-from ivr.core.trial import Heard, Queued, Trial
+from ivr.core.routing import staffing
 from tests.core.callers import Caller, works
 from tests.core.world import PROFILES, World, plan_of, shipped_tables
 

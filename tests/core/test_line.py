@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from ivr.core import routing
 from ivr.core.agents import Agent, Profile, Status
-from ivr.core.line import Line
-from ivr.core.queues import Order, Queue
-from ivr.core.standing import Waiter
+from ivr.core.dialplan.queues import Order, Queue
+from ivr.core.routing.line import Line
+from ivr.core.routing.standing import Waiter
 from tests.core.test_routing import ORDER, QUEUES, SKILLS
 
 _ids = st.integers(0, 9).map(str)

@@ -13,15 +13,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivr.core import callbacks, dialplan, draw, plan_check
+from ivr.core import callbacks, dialplan
 from ivr.core import events as ev
 from ivr.core.actions import Action
 from ivr.core.calls import Call, Outcome, Stage
+from ivr.core.dialplan import check as plan_check
+from ivr.core.dialplan import draw
+from ivr.core.dialplan.explain import _reading, explain
 from ivr.core.errors import DialplanError
 from ivr.core.events import Event
-from ivr.core.expected_wait import Waits
-from ivr.core.explain import _reading, explain
 from ivr.core.floor import Floor, Rules
+from ivr.core.routing.expected_wait import Waits
 from tests.core.callers import Caller
 from tests.core.world import PROFILES, World, plan_of, shipped_tables
 

@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.core import actions as do
-from ivr.core import dialplan, draw, pins
+from ivr.core import dialplan
 from ivr.core import events as ev
 from ivr.core.calls import Stage
+from ivr.core.dialplan import draw, pins
+from ivr.core.dialplan.explain import explain
+from ivr.core.dialplan.trial import Heard, Queued, Trial
 from ivr.core.errors import DialplanError
-from ivr.core.explain import explain
-from ivr.core.trial import Heard, Queued, Trial
 from tests.core.world import REGISTERS, REPO, World, shipped_plan
 
 PLAN = shipped_plan()

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.core import events as ev
+from ivr.core.books.queue_log import EXITS, QueueLog
 from ivr.core.calls import Outcome
 from ivr.core.events import Event
-from ivr.core.queue_log import EXITS, QueueLog
 from tests.core.world import World
 
 A, B = "1700000000.1", "1700000000.2"

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from ivr.core import routing
 from ivr.core.agents import Agent, Profile, Status
-from ivr.core.queues import Order, Queue, Queues, Step
+from ivr.core.dialplan.queues import Order, Queue, Queues, Step
+from ivr.core.routing.standing import Waiter, key_of, steps_of
 from ivr.core.skills import has, levels
-from ivr.core.standing import Waiter, key_of, steps_of
 
 QUEUES = {
     "general": Queue(name="综合席", skill="general"),

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.core import demand, erlang, roster, simulate
 from ivr.core.callbacks import Dialling, State
-from ivr.core.demand import DAY_S, Caller, Handling, Talk
-from ivr.core.figures import total
-from ivr.core.limits import Limit, Pacing, TrunkLimit
-from ivr.core.queues import Overload, Queue
-from ivr.core.roster import Shift
+from ivr.core.dialplan.limits import Limit, Pacing, TrunkLimit
+from ivr.core.dialplan.queues import Overload, Queue
+from ivr.core.simulation import demand, erlang, roster, simulate
+from ivr.core.simulation.demand import DAY_S, Caller, Handling, Talk
+from ivr.core.simulation.figures import total
+from ivr.core.simulation.roster import Shift
 from tests.core.test_routing import ORDER
 
 QUEUES = {

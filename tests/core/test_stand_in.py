@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.core import dialplan, draw
+from ivr.core import dialplan
 from ivr.core import events as ev
 from ivr.core.calls import Stage
-from ivr.core.explain import explain
-from ivr.core.queues import Queue
-from ivr.core.stand_in import stand_in
+from ivr.core.dialplan import draw
+from ivr.core.dialplan.explain import explain
+from ivr.core.dialplan.queues import Queue
+from ivr.core.dialplan.stand_in import stand_in
 from tests.core.callers import Caller, works
 from tests.core.world import World, plan_of, shipped_tables
 

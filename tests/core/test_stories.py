@@ -16,8 +16,8 @@ from ivr.core.callbacks import Dialling
 from ivr.core.calls import Call, Outcome, Stage
 from ivr.core.dialplan import Plan
 from ivr.core.floor import Floor, Rules
-from ivr.core.line import Line
-from ivr.core.standing import Waiter
+from ivr.core.routing.line import Line
+from ivr.core.routing.standing import Waiter
 from tests.core.world import World, keyed_plan, shipped_plan
 
 _PLANS = st.sampled_from([shipped_plan(), keyed_plan()])

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from ivr.core import actions as do
 from ivr.core import events as ev
-from ivr.core import transfers
 from ivr.core.agents import Status
 from ivr.core.calls import Outcome, Stage
+from ivr.core.floor import transfers
 from tests.core.test_stories import _check as check
 from tests.core.world import World
 

@@ -9,12 +9,12 @@ from random import Random
 from typing import Any
 
 from ivr.core import actions as do
-from ivr.core import dialplan, leases
+from ivr.core import dialplan
 from ivr.core import events as ev
 from ivr.core.agents import Profile
 from ivr.core.calls import Stage
 from ivr.core.events import Event
-from ivr.core.floor import Floor, Rules
+from ivr.core.floor import Floor, Rules, leases
 from ivr.core.registers import DEPUTY, ELDERLY, Entry, Registers, Seal
 from tests.core.rooms import Rooms
 

@@ -13,8 +13,8 @@ from ivr.core.agents import Status
 from ivr.core.callbacks import State
 from ivr.core.calls import Outcome, Stage
 from ivr.core.dialplan import Plan
+from ivr.core.dialplan.explain import _reading
 from ivr.core.events import Event
-from ivr.core.explain import _reading
 from tests.core.world import REPO
 
 STAGES = {

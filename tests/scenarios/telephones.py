@@ -8,12 +8,11 @@ from random import Random
 
 from ivr.core import actions as do
 from ivr.core import events as ev
-from ivr.core import leases
 from ivr.core.agents import Profile
 from ivr.core.calls import Call
 from ivr.core.dialplan import Plan
 from ivr.core.events import Event
-from ivr.core.floor import Rules
+from ivr.core.floor import Rules, leases
 from ivr.core.registers import NOBODY, Registers
 from tests.core.rooms import is_ring
 from tests.core.world import Line, World

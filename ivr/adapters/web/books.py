@@ -9,8 +9,8 @@ from aiohttp import web
 from ivr.adapters.web.desk import Ask
 from ivr.adapters.web.problems import Refused
 from ivr.adapters.web.schemas import BooksQuery, BooksRow, BooksView
-from ivr.core import books_table
 from ivr.core.books import Books, Line
+from ivr.core.books import table as books_table
 from ivr.core.calls import Outcome
 from ivr.core.errors import BooksError
 

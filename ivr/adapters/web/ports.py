@@ -13,7 +13,7 @@ from ivr.core.agents import Agent
 from ivr.core.books import Books
 from ivr.core.callbacks import Callback, State
 from ivr.core.calls import Call, Outcome, Stage
-from ivr.core.departments import Department
+from ivr.core.dialplan.departments import Department
 from ivr.core.events import Event
 from ivr.core.marks import Marks
 from ivr.core.notes import Line

@@ -10,7 +10,7 @@ from ivr.adapters.web.views import call_summary
 from ivr.core import events as ev
 from ivr.core.agents import Agent, Status
 from ivr.core.calls import Call, Stage
-from ivr.core.transfers import refusal
+from ivr.core.floor.transfers import refusal
 
 _CALLS = frozenset({"blind", "consult", "three_way"})
 """Kinds that need to whom."""

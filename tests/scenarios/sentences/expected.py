@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ivr.core.explain import _reading
+from ivr.core.dialplan.explain import _reading
 from tests.scenarios import chinese
 from tests.scenarios.script import sentence
 from tests.scenarios.stage import Stage, Unmet, one_of, same

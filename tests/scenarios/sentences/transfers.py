@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ivr.core import events as ev
-from ivr.core.transfers import refusal
+from ivr.core.floor.transfers import refusal
 from tests.scenarios.script import sentence
 from tests.scenarios.stage import Stage, Unmet, same
 
