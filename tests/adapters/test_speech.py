@@ -20,7 +20,7 @@ import pytest_asyncio
 from ivr.adapters.speech import Recogniser
 from ivr.adapters.speech.vosk_engine import RENEW_S
 from ivr.core.errors import RecordingRefused, SpeechError
-from ivr.core.notes import Word, write
+from ivr.core.notes import Talk, Word, write
 from tests.patience import PATIENCE_S
 from tests.syllables import syllable_error
 
@@ -201,7 +201,8 @@ async def test_a_note_of_two_legs(recogniser, tmp_path):
     samples = samples_of("ko-1")
     caller = write_wav(tmp_path / "caller.wav", samples[: 32000 * 6])
     agent = write_wav(tmp_path / "agent.wav", bytes(32000 * 6) + samples_of("ko-2")[: 32000 * 6])
-    lines = write(await recogniser.transcribe(caller), await recogniser.transcribe(agent), "ko")
+    talk = Talk(0.0, 12.0, said=await recogniser.transcribe(agent), heard=await recogniser.transcribe(caller))
+    lines = write([talk], "ko")
     assert (lines[0].speaker, lines[-1].speaker) == ("caller", "agent")
 
 
