@@ -6,14 +6,11 @@ import json
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast, get_args
 
 from ivr.adapters.store import Account, Role, Store
 from ivr.adapters.web.access import hash_password, secret_hash
-from ivr.archive import DATABASE
 from ivr.config import Config
 from ivr.core.errors import ConfigError
 
@@ -24,7 +21,7 @@ async def new_token(config: Config, name: str, role: str) -> str:
     """A bearer token for a program. Only its hash is kept. Raises ConfigError for an unknown role."""
     checked = _role(role)
     token = secrets.token_urlsafe(32)
-    async with _store(config) as store:
+    async with await Store.open(config.database) as store:
         await store.add_token(secret_hash(token), name, checked, time.time())
     return token
 
@@ -37,14 +34,14 @@ async def add(config: Config, user: str, password: str, role: str, agent_id: str
         raise ConfigError(f"{user}: there is no agent {agent_id!r} in config.toml; give one with --agent.")
     if len(password) < LEAST_PASSWORD:
         raise ConfigError(f"{user}: the password must have at least {LEAST_PASSWORD} characters.")
-    async with _store(config) as store:
+    async with await Store.open(config.database) as store:
         await store.remove_account(user)
         await store.add_account(_account(user, password, checked, agent_id, names.get(agent_id, user)))
 
 
 async def remove(config: Config, user: str) -> None:
     """Remove an account and its sessions."""
-    async with _store(config) as store:
+    async with await Store.open(config.database) as store:
         await store.remove_account(user)
 
 
@@ -83,12 +80,3 @@ def _role(role: str) -> Role:
         if role == known:
             return cast(Role, role)
     raise ConfigError(f"{role!r} is not a role: use one of {', '.join(get_args(Role))}.")
-
-
-@asynccontextmanager
-async def _store(config: Config) -> AsyncIterator[Store]:
-    store = await Store.open(config.state.dir / DATABASE)
-    try:
-        yield store
-    finally:
-        await store.close()

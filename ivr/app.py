@@ -30,7 +30,7 @@ from ivr.adapters.store import Store
 from ivr.adapters.web.ports import Deps
 from ivr.adapters.web.schemas import CheckView, PhoneSettings
 from ivr.adapters.web.server import WebServer
-from ivr.archive import DATABASE, Archive, ArchiveAction
+from ivr.archive import Archive, ArchiveAction
 from ivr.config import Config
 from ivr.core import callbacks
 from ivr.core.actions import Action, Listen, StopListening
@@ -402,7 +402,7 @@ async def _assemble(config: Config, root: Path, say: Say, stack: AsyncExitStack)
     _lock(config.state.dir, stack)
     installation = await pbx.ensure(config, say)
     secrets = pbx.render(config, installation, root)
-    store = await Store.open(config.state.dir / DATABASE)
+    store = await Store.open(config.database)
     stack.push_async_callback(store.close)
     phones = pbx.Pbx(config, installation, secrets)
     hotline = Hotline(config, root, store, phones, secrets)

@@ -32,9 +32,6 @@ CLOSE_S = 20.0
 """Asterisk closes a recording within a second; after so long something is wrong with it."""
 RETRY_S = 5.0
 BALANCE_S = 31 * 86400
-DATABASE = "hotline.db"
-"""The store's file in the state folder."""
-
 
 ArchiveAction = CloseRecording | WriteNote | FindFormerAgent
 
@@ -161,14 +158,9 @@ def _is_outside(leg: Recording) -> bool:
 
 async def count(config: Config, books: Books) -> None:
     """Add to the books what the database has of their period. Nothing when there is no database yet."""
-    path = config.state.dir / DATABASE
-    if not path.exists():
-        return
-    store = await Store.open(path)
-    try:
-        await store.book(books)
-    finally:
-        await store.close()
+    if config.database.exists():
+        async with await Store.open(config.database) as store:
+            await store.book(books)
 
 
 def write_csv(path: Path, text: str) -> None:
@@ -183,15 +175,11 @@ async def audit(config: Config, *, deep: bool, now: float) -> list[str]:
 
     The books are checked for the last BALANCE_S, or as far back as they go when `deep`.
     """
-    path = config.state.dir / DATABASE
-    if not path.exists():
+    if not config.database.exists():
         return []
-    store = await Store.open(path)
-    try:
+    async with await Store.open(config.database) as store:
         known = await store.all_recordings()
         live = {recording_base(ring.call_id, ring.ring_id) for ring in await store.live_rings()}
         lost = {recording_base(ring.call_id, ring.ring_id) for ring in await store.lost_rings()}
         unbalanced = await store.imbalances(0.0 if deep else now - BALANCE_S)
-    finally:
-        await store.close()
     return unbalanced + await asyncio.to_thread(recordings.audit, config.recordings, known, live, lost, deep=deep)

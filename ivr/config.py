@@ -244,6 +244,11 @@ class Config(BaseSettings):
         return {agent.id: agent.skills for agent in self.agent}
 
     @property
+    def database(self) -> Path:
+        """The store's file."""
+        return self.state.dir / "hotline.db"
+
+    @property
     def recordings(self) -> Path:
         """Folder of the recordings."""
         return self.state.recordings or self.state.dir / "recordings"

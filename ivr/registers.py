@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from ivr.adapters import register_files
 from ivr.adapters.store import Imported, Store
-from ivr.archive import DATABASE
 from ivr.config import Config
 from ivr.core import registers
 from ivr.core.errors import RegisterError
@@ -27,24 +24,24 @@ async def load(config: Config, store: Store) -> Registers:
 
 async def peek(config: Config) -> Registers:
     """The same for a command beside the hotline: nobody when there is no database yet."""
-    if not (config.state.dir / DATABASE).exists():
+    if not config.database.exists():
         return NOBODY
-    async with _store(config) as store:
+    async with await Store.open(config.database) as store:
         return await load(config, store)
 
 
 async def peek_marks(config: Config, now: float) -> Marks:
     """Nuisance callers who are marked at `now`, for a command beside the hotline."""
-    if not (config.state.dir / DATABASE).exists():
+    if not config.database.exists():
         return Marks()
-    async with _store(config) as store:
+    async with await Store.open(config.database) as store:
         return Marks(await store.marks(now))
 
 
 async def import_file(config: Config, register: str, path: Path, *, replace: bool) -> Imported:
     """Take a CSV or XLSX file into the register: all of it, or nothing. Raises RegisterError, StoreError."""
     lines = register_files.read(path)
-    async with _store(config) as store:
+    async with await Store.open(config.database) as store:
         everybody = await store.register_entries()
         known = [] if replace else [entry for entry in everybody if entry.register == register]
         rows = registers.rows(register, str(path), lines, _seal(config, everybody), known)
@@ -53,14 +50,14 @@ async def import_file(config: Config, register: str, path: Path, *, replace: boo
 
 async def entries(config: Config, register: str) -> list[Entry]:
     """Everybody in the register, by level and name."""
-    async with _store(config) as store:
+    async with await Store.open(config.database) as store:
         found = [entry for entry in await store.register_entries() if entry.register == register]
     return sorted(found, key=lambda e: (registers.LEVELS.index(e.level) if e.level else 0, e.name))
 
 
 async def remove(config: Config, register: str, number: str) -> None:
     """Remove the entry of a telephone number. Raises RegisterError when there is none."""
-    async with _store(config) as store:
+    async with await Store.open(config.database) as store:
         everybody = await store.register_entries()
         found = bool(everybody) and await store.remove_entry(register, _seal(config, everybody).number(number))
     if not found:
@@ -69,7 +66,7 @@ async def remove(config: Config, register: str, number: str) -> None:
 
 async def remove_all(config: Config, register: str) -> int:
     """Empty the register. Returns how many there were."""
-    async with _store(config) as store:
+    async with await Store.open(config.database) as store:
         return (await store.import_register(register, [], replace=True)).removed
 
 
@@ -82,12 +79,3 @@ def _seal(config: Config, known: list[Entry]) -> Seal:
             "the registers (ivr deputies remove --all, ivr elderly remove --all) and import them again."
         )
     return Seal(secret)
-
-
-@asynccontextmanager
-async def _store(config: Config) -> AsyncIterator[Store]:
-    store = await Store.open(config.state.dir / DATABASE)
-    try:
-        yield store
-    finally:
-        await store.close()

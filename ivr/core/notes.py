@@ -17,7 +17,6 @@ CLOCKS_S = 0.2
 TURN_S = 1.5
 """A pause that starts a new line even when nobody else spoke."""
 
-LABELS: dict[Speaker, str] = {"caller": "市民", "agent": "坐席"}
 
 _HAN = re.compile("[\u3005-\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
@@ -121,11 +120,6 @@ def _citizens(talks: Sequence[Talk]) -> Iterator[Word]:
                 yield word
 
 
-def as_text(note: Note) -> str:
-    """The note for the record: one `mm:ss 市民：…` or `mm:ss 坐席：…` per line. Minutes go on past 59."""
-    return "".join(f"{_clock(line.start_s)} {LABELS[line.speaker]}：{line.text}\n" for line in note.lines)
-
-
 def _phrases(speaker: Speaker, words: Iterable[Word]) -> Iterable[_Phrase]:
     phrase: list[Word] = []
     for word in sorted((word for word in words if word.text.strip()), key=lambda word: word.start_s):
@@ -155,8 +149,3 @@ def _join(texts: Iterable[str], language: str) -> str:
         tight = language == "zh" and joined and _HAN.match(joined[-1]) and _HAN.match(text)
         joined += text if tight or not joined else f" {text}"
     return joined
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes:02d}:{rest:02d}"

@@ -3,7 +3,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.core.notes import CLOCKS_S, TURN_S, Line, Note, Talk, Word, as_text, write
+from ivr.core.notes import CLOCKS_S, TURN_S, Line, Talk, Word, write
 
 
 def said(*words: tuple[str, float, float]) -> list[Word]:
@@ -57,12 +57,6 @@ def test_spaces():
 
 def test_nobody_spoke():
     assert write([], "zh") == write([alone([], [])], "zh") == ()
-    assert as_text(Note("1.1", (), "m", "zh")) == ""
-
-
-def test_as_text():
-    lines = write([alone(said(("你好", 65.2, 66.0)), said(("请讲", 3661.0, 3662.0)))], "zh")
-    assert as_text(Note("1.1", lines, "m", "zh")) == "01:05 市民：你好\n61:01 坐席：请讲\n"
 
 
 def test_of_a_consult_and_a_talk_of_three_each_word_is_written_once_and_for_who_said_it():

@@ -23,7 +23,7 @@ from ivr.adapters.store.tables import (
 
 
 class Store(Records, Accounts, Registers, Marks):
-    """The whole database. `await Store.open(path)`, and `await store.close()` at the end."""
+    """The whole database. `async with await Store.open(path)`, or `await store.close()` at the end."""
 
 
 __all__ = [

@@ -61,7 +61,7 @@ class _Write:
 
 
 class Database:
-    """Use `open`, and `close` at the end."""
+    """Use `async with await open(path)`, or `close` at the end."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -98,6 +98,12 @@ class Database:
         self._closed = True
         self._inbox.put(None)
         await asyncio.to_thread(self._join)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
 
     def healthy(self) -> str:
         """Empty, or a sentence that says why the last writes failed."""
