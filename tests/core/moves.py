@@ -7,6 +7,7 @@ from collections.abc import Callable
 from hypothesis import strategies as st
 
 from ivr.core import events as ev
+from ivr.core.dialplan import Plan
 from tests.core.watched import Watched
 from tests.core.world import PROFILES
 
@@ -147,6 +148,16 @@ def restart(down_s: float, leaving: int | None) -> Move:
         if leaving is not None:
             hang_up(leaving)(world)
         world.start_controller()
+
+    return move
+
+
+def reload(plan: Plan) -> Move:
+    """The city's files have changed."""
+
+    def move(world: Watched) -> None:
+        world.plan = plan
+        world.floor.change_plan(plan, world.now)
 
     return move
 

@@ -42,6 +42,7 @@ from tests.core.moves import (
     arrive,
     citizen,
     moves,
+    reload,
     restart,
 )
 from tests.core.watched import Watched
@@ -66,10 +67,13 @@ STAYS = (
 EVERYTHING = (*STAYS, HANG_UPS)
 
 
-def _able(plan: Plan) -> tuple[Profile, ...]:
+RELOADS = st.builds(reload, st.sampled_from(PLANS))
+
+
+def _able(*plans: Plan) -> tuple[Profile, ...]:
     """Agents who can serve every line, among them all who have a seat beside a leader."""
-    skills = frozenset(word for queue in plan.queues.queue.values() for word in queue.words)
-    seats = {seat for day in (plan.leader_days.day if plan.leader_days else ()) for seat in day.seats}
+    skills = frozenset(word for plan in plans for queue in plan.queues.queue.values() for word in queue.words)
+    seats = {seat for plan in plans for day in (plan.leader_days.day if plan.leader_days else ()) for seat in day.seats}
     return tuple(Profile(agent_id, agent_id, skills) for agent_id in sorted({"8001", "8002"} | seats))
 
 
@@ -138,6 +142,27 @@ def test_no_key_sequence_strands_a_caller(
     _balance(world)
 
 
+@settings(max_examples=100)
+@given(
+    first=st.sampled_from(STAYING),
+    happened=moves(*STAYS, RELOADS, RELOADS),
+    start=st.just(1_790_000_000.0) | MOMENTS,
+    plan=st.sampled_from(PLANS),
+)
+def test_no_change_of_the_files_strands_a_caller(
+    first: Sequence[Move], happened: list[Move], start: float, plan: Plan
+) -> None:
+    """Lines, menus and days come and go while people are on their way to them."""
+    world = Watched(plan, _able(*PLANS), start, REGISTERS)
+    for move in (*first, *happened):
+        move(world)
+    world.serve(LEFT_ALONE_S)
+    assert not world.lines, "somebody is still on the line"
+    for task in world.floor.callbacks.values():
+        assert not task.open or task.state is State.HANDED_TO_PERSON, f"{task.task_id} waits, and agents are free"
+    _balance(world)
+
+
 @settings(max_examples=150)
 @given(happened=moves(TRANSFERS, TRANSFERS, OUTSIDE, OUTSIDE, DUTY, PRESSES, AGENTS, RESTARTS, HANG_UPS))
 def test_no_transfer_strands_a_caller(happened: list[Move]) -> None:
@@ -154,7 +179,7 @@ def test_no_transfer_strands_a_caller(happened: list[Move]) -> None:
 @settings(max_examples=150)
 @given(
     first=st.sampled_from((*STAYING, GAVE_UP)),
-    happened=moves(*EVERYTHING, RESTARTS, CLOCKS, ALONE),
+    happened=moves(*EVERYTHING, RESTARTS, RELOADS, CLOCKS, ALONE),
     plan=st.sampled_from(PLANS),
 )
 @example(first=GAVE_UP, happened=[citizen(answers=True, n=0), alone(CITIZEN, "taken", 9.0)], plan=PLAN)

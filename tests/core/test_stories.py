@@ -18,6 +18,7 @@ from ivr.core.dialplan import Plan
 from ivr.core.floor import Floor, Rules
 from ivr.core.routing.line import Line
 from ivr.core.routing.standing import Waiter
+from tests.core.callers import works
 from tests.core.world import World, keyed_plan, shipped_plan
 
 _PLANS = st.sampled_from([shipped_plan(), keyed_plan()])
@@ -147,6 +148,19 @@ def test_who_waited_in_a_queue_that_is_gone_waits_in_the_default_one() -> None:
     world.tell(ev.AgentSignedIn(world.now, "8002"))
     world.tell(ev.AgentPressedReady(world.now, "8002"))
     assert world.floor.calls[call_id].stage is Stage.RINGING
+
+
+def test_a_menu_of_before_leads_to_a_queue_that_is_gone() -> None:
+    """A call keeps the plan that it began with, but can wait only where people are given calls now."""
+    world = World(Random(1))
+    works(world, "8002")
+    call_id = world.arrive()
+    queues = {name: queue for name, queue in world.plan.queues.queue.items() if name != "enterprise"}
+    plan = world.plan.model_copy(update={"queues": world.plan.queues.model_copy(update={"queue": queues})})
+    world.floor.change_plan(plan, world.now)
+    world.tell(ev.StepEnded(world.now, call_id, world.floor.calls[call_id].step, "2"))
+    call = world.floor.calls[call_id]
+    assert (call.queue, call.mark, call.stage) == ("general", "enterprise", Stage.RINGING)
 
 
 @pytest.mark.parametrize(("taken", "outcome"), [(True, Outcome.FELL_BACK), (False, Outcome.ABANDONED)])

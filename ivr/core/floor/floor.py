@@ -136,10 +136,17 @@ class Floor:
                 stack.pop()
             elif isinstance(out, Action):
                 actions.append(self._spoken(out))
-            elif self._apply(out):
+            elif self._apply(out := self._led_on(out)):
                 events.append(out)
                 stack.append(self._consequences(out))
         return events, actions
+
+    def _led_on(self, event: Event) -> Event:
+        """The event; who would join a line of their own plan that is gone meanwhile is led to the default one."""
+        if not isinstance(event, ev.CallQueued) or event.queue in self.plan.queues.queue:
+            return event
+        self._plans[event.call_id] = self.plan
+        return replace(event, queue=self.plan.default_queue(event.at))
 
     def _spoken(self, action: Action) -> Action:
         """A prompt in the language that the caller has chosen."""
