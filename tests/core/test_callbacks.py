@@ -52,13 +52,19 @@ class Hotline(World):
         super()._take(events, actions)
 
     def _check_turn(self, tried: ev.CallbackTried, later: set[str]) -> None:
+        turn = self._turn(tried, tried.place_at)
         for call in self.floor.calls.values():
-            if tried.emergency and not call.emergency:
-                continue  # an emergency that was missed goes before them
             if self._kept(call):
                 continue  # they wait for the agent who knows them, and let the others pass
             if call.stage is Stage.WAITING and call.queue == tried.queue and call.call_id not in later:
-                assert (call.place_at or 0) >= tried.place_at, f"{tried.task_id} jumped over {call.call_id}"
+                theirs = self._turn(call, call.place_at or 0)
+                assert theirs >= turn, f"{tried.task_id} jumped over {call.call_id}"
+
+    def _turn(self, who: Call | ev.CallbackTried, place_at: float) -> tuple[bool, float]:
+        """Emergencies first; else a point of priority is worth some seconds."""
+        queues = self.floor.plan.queues
+        priority = queues.queue[who.queue].priority if who.priority is None else who.priority
+        return not who.emergency, place_at - (0 if who.emergency else queues.order.age_s * priority)
 
     def _kept(self, call: Call) -> bool:
         known = self.floor.agents.get(call.former_agent)

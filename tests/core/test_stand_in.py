@@ -1,5 +1,6 @@
 """Desks at which nobody is signed in: who stands in, from when, and until when."""
 
+from datetime import time
 from random import Random
 from typing import Any
 
@@ -9,11 +10,14 @@ from hypothesis import strategies as st
 
 from ivr.core import dialplan
 from ivr.core import events as ev
+from ivr.core.callbacks import Dialling
 from ivr.core.calls import Stage
 from ivr.core.dialplan import draw
 from ivr.core.dialplan.explain import explain
 from ivr.core.dialplan.queues import Queue
 from ivr.core.dialplan.stand_in import stand_in
+from ivr.core.dialplan.targets import Target
+from ivr.core.floor import Rules
 from tests.core.callers import Caller, works
 from tests.core.world import World, plan_of, shipped_tables
 
@@ -89,6 +93,21 @@ def test_the_duty_mobile_is_called_once_when_nobody_is_signed_in() -> None:
     assert (caller.call.stage, caller.call.queue, len(caller.call.legs)) == (Stage.WAITING, "enterprise", 1)
 
 
+def test_a_callback_waits_at_the_desk_that_stands_in() -> None:
+    """Who gave up in the line of a desk that has gone home is called back by those who are there."""
+    rules = Rules(callback=Dialling(True, time(0), time(23, 59, 59), missed_after_s=0))
+    world = World(Random(0), _plan(), rules=rules)
+    world.tell(ev.AgentSignedIn(world.now, "8003"))
+    caller = Caller(world, "13907330001", "12346")
+    assert caller.call.queue == "deputies"
+    world.hang_up(caller.call_id)
+    world.tell(ev.AgentSignedOut(world.now, "8003"))
+    works(world, "8002")
+    world.tick()
+    (tried,) = [event for event in world.journal if isinstance(event, ev.CallbackTried)]
+    assert (tried.queue, tried.priority, tried.mark) == ("general", 10, "deputy")
+
+
 def test_it_is_explained_and_drawn() -> None:
     plan = _plan(enterprise=NIGHT, deputies={"transfer": "13907330009"})
     assert "   无人签入时：转入队列 人大代表专席（deputies）" in list(explain(plan, {}, "", "12345", 0, "2"))
@@ -113,7 +132,9 @@ def test_nobody_is_sent_to_a_desk_that_is_not_staffed(instead: dict[str, str], s
         for name in "abcde"
     }
     for name in queues:
-        target = stand_in(queues, name, staffed.__contains__)
+        target = stand_in(queues, name, lambda queue: queue not in staffed, lambda _: Target(queue="a"))
         assert target is None or target.queue in staffed
         if name in staffed:
             assert target is None
+        elif "a" in staffed:
+            assert target

@@ -72,7 +72,7 @@ def explain(
         for door in trial.led.doors:
             yield f"   时段 {door.hours}：{'开放' if door.is_open else '不开放'}（{door.reason}）"
         for event in happened:
-            yield from _lines(plan, texts, event)
+            yield from _lines(plan, texts, event, at)
         if isinstance(happened[-1], Queued):
             return
         happened, number = list(trial.step("" if _asks_pin(happened[-1]) else next(presses, ""))), number + 1
@@ -93,7 +93,7 @@ def recognised(trial: Trial) -> Iterator[str]:
         yield f"来源热线：{number} {hotline.name}（{hotline.department}，{WAYS[hotline.way]}，{hotline.merged_on} 起）"
 
 
-def _lines(plan: Plan, texts: Mapping[str, str], event: Heard | Queued) -> Iterator[str]:
+def _lines(plan: Plan, texts: Mapping[str, str], event: Heard | Queued, at: float) -> Iterator[str]:
     if isinstance(event, Heard):
         yield f"   播放：{''.join(texts.get(name, name) for name in event.prompts)}"
         return
@@ -103,8 +103,9 @@ def _lines(plan: Plan, texts: Mapping[str, str], event: Heard | Queued) -> Itera
     mark = f"，标记 {event.mark}" if event.mark else ""
     mark += f"（{event.about}）" if event.about else ""
     yield f"   进入队列：{queue.name}（{event.queue}），{rank(event, queue)}{mark}"
-    if queue.nobody_signed_in:
-        yield f"   无人签入时：{_stand_in(plan, queue.nobody_signed_in)}"
+    target = queue.nobody_signed_in or plan.usual_stand_in(event.queue, at)
+    if target.queue != event.queue:
+        yield f"   无人签入时：{_stand_in(plan, target)}"
     if queue.overload:
         yield f"   繁忙时（{overload_when(queue.overload)}）：{_overload(plan, texts, queue.overload)}"
     if queue.key:

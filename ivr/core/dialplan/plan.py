@@ -145,6 +145,12 @@ class Plan(Table):
         chosen = self.city.language.get(language)
         return chosen.queue.get(queue, queue) if chosen else queue
 
+    def usual_stand_in(self, queue: str, at: float) -> Target:
+        """Where the callers of a line go that nobody serves and that names nobody for this case."""
+        if self.leader_days and queue == self.leader_days.queue:
+            return self.through(self.leader_days.full, "", at).target
+        return Target(queue=self.default_queue(at))
+
     def default_queue(self, at: float) -> str:
         """Where a call goes when a menu is of no use: the queue that silence leads to from the default entry."""
 

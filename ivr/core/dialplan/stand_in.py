@@ -1,4 +1,4 @@
-"""Who stands in for a desk at which nobody is signed in: the night desk, or the mobile telephone of who is on duty."""
+"""Who stands in for a desk where nobody is: the night desk, the duty mobile, or the default line."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ from ivr.core.dialplan.queues import Queue
 from ivr.core.dialplan.targets import Target
 
 
-def stand_in(queues: Mapping[str, Queue], name: str, staffed: Callable[[str], bool]) -> Target | None:
+def stand_in(
+    queues: Mapping[str, Queue], name: str, lacks: Callable[[str], bool], usual: Callable[[str], Target]
+) -> Target | None:
     """Where the callers of a line go now; None when they stay in it.
 
-    `staffed` tells whether anybody who serves a line is signed in. A desk that stands in may name another one for the
-    same case. When there is nobody at all, callers stay where they are.
+    `lacks` tells whether nobody serves a line; `usual`, where its callers then go when it has no rule of its own. A
+    desk that stands in may name another one for the same case. When nobody is anywhere, callers stay where they are.
     """
-    while (target := queues[name].nobody_signed_in) and not staffed(name):
-        if target.queue is None or staffed(target.queue):
+    passed: set[str] = set()
+    while name not in passed and lacks(name):
+        passed.add(name)
+        target = queues[name].nobody_signed_in or usual(name)
+        if target.queue is None or not lacks(target.queue):
             return target
         name = target.queue
     return None

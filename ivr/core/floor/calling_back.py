@@ -12,9 +12,10 @@ from ivr.core.actions import Action
 from ivr.core.callbacks import ASKED, Callback, State, due_at, not_reached, place
 from ivr.core.calls import REACHED_NOBODY, Call, Outcome, Stage
 from ivr.core.events import Event
-from ivr.core.floor import steps
+from ivr.core.floor import desks, steps
 from ivr.core.numbers import national
 from ivr.core.routing import Match
+from ivr.core.routing.standing import priority_there
 from ivr.core.spans import is_over
 
 if TYPE_CHECKING:
@@ -47,14 +48,22 @@ def _seat(floor: Floor, task: Callback, now: float, numbers: Callable[[], frozen
     if due is None or now < due or national(task.number) in numbers():
         floor.line.leave(task.task_id)
     else:
-        queue, place_at = _queue(floor, task, now), place(task, due, floor.rules.callback)
-        floor.line.join(task.task_id, queue, place_at, priority=task.priority, emergency=task.emergency)
+        (queue, priority), place_at = _line(floor, task, now), place(task, due, floor.rules.callback)
+        floor.line.join(task.task_id, queue, place_at, priority=priority, emergency=task.emergency)
 
 
-def _queue(floor: Floor, task: Callback, now: float) -> str:
-    if task.queue in floor.plan.queues.queue:
-        return task.queue
-    return floor.plan.line_for(floor.plan.default_queue(now), task.language)
+def _line(floor: Floor, task: Callback, now: float) -> tuple[str, int | None]:
+    """The queue in which the task waits, and its priority there: that of the desk which stands in, like a caller.
+
+    Who has chosen a language is on no line now, and is not called by people who do not speak it.
+    """
+    plan = floor.plan
+    queue = task.queue if task.queue in plan.queues.queue else plan.line_for(plan.default_queue(now), task.language)
+    chosen = plan.city.language.get(task.language)
+    desk = desks.standing_in(plan, floor.line, queue, (), now)
+    if desk is None or desk.queue is None or (chosen and queue in chosen.queue.values()):
+        return queue, task.priority
+    return desk.queue, priority_there(plan.queues.queue, queue, desk.queue, task.priority)
 
 
 def _on_the_line(floor: Floor) -> frozenset[str]:
@@ -148,9 +157,10 @@ def dial(floor: Floor, pair: Match, now: float) -> Iterator[Event]:
     call_id = f"{task.task_id}-{int(now)}.{task.dials + 1}"
     due = due_at(task, floor.rules.callback, floor.plan.city.timezone)
     place_at = place(task, now if due is None else due, floor.rules.callback)
+    queue, priority = _line(floor, task, now)
     yield ev.CallbackTried(
-        now, call_id, task.task_id, task.number, _queue(floor, task, now), task.mark, place_at,
-        task.priority, task.emergency, task.language, floor.rules.callback.dnis,
+        now, call_id, task.task_id, task.number, queue, task.mark, place_at,
+        priority, task.emergency, task.language, floor.rules.callback.dnis,
     )  # fmt: skip
     yield ev.CallOffered(now, call_id, f"{call_id}/1", pair.agent_id, pair.why)
 

@@ -9,10 +9,10 @@ from ivr.core import events as ev
 from ivr.core.actions import Action
 from ivr.core.calls import PIN_STEP, Call, Stage
 from ivr.core.dialplan import Led, menu, pins
-from ivr.core.dialplan.stand_in import stand_in
 from ivr.core.dialplan.targets import Target
 from ivr.core.events import Event
-from ivr.core.floor import calling_back, steps, transfers
+from ivr.core.floor import calling_back, desks, steps, transfers
+from ivr.core.routing.standing import priority_there
 
 if TYPE_CHECKING:
     from ivr.core.floor.floor import Floor
@@ -108,36 +108,28 @@ def _pin_typed(floor: Floor, call: Call, register: str, event: ev.StepEnded) -> 
 
 def queued(floor: Floor, call: Call, led: Led, at: float) -> ev.CallQueued:
     """Into the line that it is led to, or into that of the desk which stands in for it."""
-    target = led.target
-    name = floor.plan_of(call.call_id).line_for(str(target.queue), call.language)
-    desk = desk_of(floor, call, name, led.seats)
+    target, plan = led.target, floor.plan_of(call.call_id)
+    name = plan.line_for(str(target.queue), call.language)
+    desk = desks.standing_in(plan, floor.line, name, led.seats, at)
     mark = target.mark or ("emergency" if target.emergency else menu.LEADER_DAY if led.about else "")
     other = desk is not None and desk.queue is not None
+    queue = str(desk.queue) if desk and other else name
+    priority = target.priority
+    if other and not target.emergency:
+        priority = priority_there(plan.queues.queue, name, queue, priority)
     slowed = call.slowed_by and call.queued_at is None and not target.emergency
-    say = floor.plan_of(call.call_id).pacing.say(call.slowed_by) if slowed else ()
+    say = plan.pacing.say(call.slowed_by) if slowed else ()
     return ev.CallQueued(
         at,
         call.call_id,
-        str(desk.queue) if desk and other else name,
+        queue,
         f"{led.why}, nobody signed in for {name}" if other else led.why,
         mark or (desk.mark if desk else ""),
         (*say, *target.say, *(desk.say if desk and other else ())),
-        target.priority,
+        priority,
         target.emergency,
         led.about,
         name if other else "",
         calling_back.kept_place(floor, call),
         led.seats,
     )
-
-
-def desk_of(floor: Floor, call: Call, name: str, seats: tuple[str, ...]) -> Target | None:
-    """Where a caller of this line goes now instead; None when somebody serves it, or nobody anywhere.
-
-    `seats`: the only agents who may take this caller there; () for all who serve it.
-    """
-
-    def staffed(queue: str) -> bool:
-        return floor.line.staffed(queue, seats if queue == name else ())
-
-    return stand_in(floor.plan_of(call.call_id).queues.queue, name, staffed)

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 from ivr.core import events as ev
 from ivr.core.actions import Action
 from ivr.core.calls import Call, Stage
-from ivr.core.dialplan.queues import OFFER_KEY, Overload, Queue
+from ivr.core.dialplan.queues import OFFER_KEY, Overload
 from ivr.core.events import Event
 from ivr.core.floor import calling_back, leading, steps
 from ivr.core.routing.expected_wait import LONGEST_S, Waits
 from ivr.core.routing.line import Line
+from ivr.core.routing.standing import priority_there
 
 if TYPE_CHECKING:
     from ivr.core.floor.floor import Floor
@@ -96,14 +97,6 @@ def met(
         return ""
     told = f"over {LONGEST_S:.0f}" if expected_s == math.inf else f"{expected_s:.0f}"
     return f"{queue} overloaded: {told} s expected"
-
-
-def priority_there(queues: Mapping[str, Queue], queue: str, other: str, priority: int | None) -> int:
-    """Of a caller who is led from a queue to another one: what counted here counts there, too; it is part of the place.
-
-    `priority`: instead of the queue's.
-    """
-    return max(queues[queue].priority if priority is None else priority, queues[other].priority)
 
 
 def _over(floor: Floor, call: Call, rule: Overload, why: str, now: float, say: tuple[str, ...] = ()) -> Iterator[Event]:

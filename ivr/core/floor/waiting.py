@@ -12,7 +12,8 @@ from ivr.core.actions import Action
 from ivr.core.calls import Call, Stage
 from ivr.core.dialplan import Led, menu
 from ivr.core.events import Event
-from ivr.core.floor import calling_back, leading, leases, overload, steps, transfers
+from ivr.core.floor import calling_back, desks, leading, leases, overload, steps, transfers
+from ivr.core.routing.standing import priority_there
 from ivr.core.spans import is_over
 
 DAY_S = 86400.0
@@ -71,12 +72,12 @@ def move_due(floor: Floor, call: Call, now: float) -> Iterator[Event | Action]:
     if call.stage is not Stage.WAITING or call.step:
         return
     plan = floor.plan_of(call.call_id)
-    if led := menu.after_leader(plan, call.queue, call.about, now):
+    home = call.instead_of if call.instead_of in plan.queues.queue else call.queue
+    if led := menu.after_leader(plan, home, call.about, now):
         yield leading.queued(floor, call, led, now)
         return
-    home = call.instead_of if call.instead_of in plan.queues.queue else call.queue
     days = plan.leader_days
-    desk = leading.desk_of(floor, call, home, call.seats if days and home == days.queue else ())
+    desk = desks.standing_in(plan, floor.line, home, call.seats if days and home == days.queue else (), now)
     if desk and desk.transfer and desk.transfer not in {leg.number for leg in call.legs}:
         yield from transfers.lead(floor, call, Led(desk, f"nobody signed in for {home}"), now)
         return
@@ -85,7 +86,8 @@ def move_due(floor: Floor, call: Call, now: float) -> Iterator[Event | Action]:
         away = queue != home
         why = f"nobody signed in for {home}" if away else f"somebody signed in for {home}"
         mark, say = (desk.mark, desk.say) if desk and away else ("", ())
-        yield ev.CallQueued(now, call.call_id, queue, why, mark, say, call.priority, instead_of=home if away else "")
+        priority = priority_there(plan.queues.queue, call.queue, queue, call.priority)
+        yield ev.CallQueued(now, call.call_id, queue, why, mark, say, priority, instead_of=home if away else "")
 
 
 def announce_due(floor: Floor, call: Call, now: float) -> Iterator[Event | Action]:

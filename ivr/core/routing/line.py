@@ -157,13 +157,15 @@ class Line:
             held=place.held,
         )
 
-    def staffed(self, queue: str, seats: tuple[str, ...] = ()) -> bool:
+    def staffed(self, queue: str, seats: tuple[str, ...] = (), *, later: bool = False) -> bool:
         """Somebody of its first step is signed in: the desk's own agents, or those of them who have the `seats`.
 
-        False for a queue that there is not.
+        `later`: or of any other step. False for a queue that there is not.
         """
         if queue not in self._steps:
             return False
+        if later and any(self._staffed(group) for _, group in self._steps[queue][1:]):
+            return True
         group = self._steps[queue][0][1]
         if not seats:
             return self._staffed(group)

@@ -6,7 +6,7 @@ Everything is a function of place times, who is on duty, and `now`; `matcher` an
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -45,6 +45,14 @@ class Waiter:
 
 def priority_of(waiter: Waiter, queue: Queue) -> int:
     return queue.priority if waiter.priority is None else waiter.priority
+
+
+def priority_there(queues: Mapping[str, Queue], queue: str, other: str, priority: int | None) -> int:
+    """Of a caller who is led from a queue to another one: what counted here counts there, too; it is part of the place.
+
+    `priority`: instead of the queue's.
+    """
+    return max(queues[queue].priority if priority is None else priority, queues[other].priority)
 
 
 def key_of(waiter: Waiter, queue: Queue, order: Order) -> Key:
