@@ -34,8 +34,8 @@ from ivr.config import Config
 from ivr.core.books import Books
 from ivr.core.books import table as books_table
 from ivr.core.dialplan import draw, hours
-from ivr.core.dialplan.check import outward, untranslated
 from ivr.core.dialplan.explain import explain, rank, recognised
+from ivr.core.dialplan.gaps import outward, untranslated
 from ivr.core.dialplan.trial import Heard, Queued, Trial
 from ivr.core.errors import HotlineError
 from ivr.core.registers import DEPUTY, ELDERLY

@@ -9,8 +9,8 @@ from ivr.core import dialplan
 from ivr.core import events as ev
 from ivr.core.calls import Stage
 from ivr.core.dialplan import draw
-from ivr.core.dialplan.check import untranslated
 from ivr.core.dialplan.explain import explain
+from ivr.core.dialplan.gaps import untranslated
 from ivr.core.dialplan.trial import Heard, Queued, Trial
 from tests.core.callers import Caller, works
 from tests.core.world import World, shipped_plan, shipped_tables

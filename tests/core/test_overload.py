@@ -17,8 +17,7 @@ from ivr.core import callbacks, dialplan
 from ivr.core import events as ev
 from ivr.core.actions import Action
 from ivr.core.calls import Call, Outcome, Stage
-from ivr.core.dialplan import check as plan_check
-from ivr.core.dialplan import draw
+from ivr.core.dialplan import draw, gaps
 from ivr.core.dialplan.explain import _reading, explain
 from ivr.core.errors import DialplanError
 from ivr.core.events import Event
@@ -256,10 +255,10 @@ def test_a_callback_cannot_be_asked_for_with_a_key_that_leads_elsewhere() -> Non
 
 def test_a_callback_that_could_never_be_kept_is_told_by_the_check() -> None:
     plan = _plan(general={"when_waiting": 9, "callback": True, "say": ["callback_offer"]})
-    assert list(plan_check.outward(plan)) == [
+    assert list(gaps.outward(plan)) == [
         "queues.toml: queue.general.overload: a callback needs outside.trunk in config.toml."
     ]
-    assert not list(plan_check.outward(_plan()))
+    assert not list(gaps.outward(_plan()))
 
 
 def test_it_is_explained_and_drawn() -> None:

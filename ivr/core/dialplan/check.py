@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ivr.core.dialplan.city import City, Menu
 from ivr.core.dialplan.departments import Departments
@@ -15,9 +15,6 @@ from ivr.core.dialplan.queues import EXPECTED_MIN, OFFER_KEY, Queues
 from ivr.core.dialplan.stand_in import circles
 from ivr.core.dialplan.targets import Target
 from ivr.core.numbers import national
-
-if TYPE_CHECKING:
-    from ivr.core.dialplan.plan import Plan
 
 _DOOR = frozenset({"menu", "queue", "pin"})
 """Ways that are open everywhere."""
@@ -83,7 +80,7 @@ def mistakes(
     for name in circles({n: q.nobody_signed_in.queue for n, q in queues.queue.items() if q.nobody_signed_in}):
         yield f"queues.toml: queue.{name}: nobody_signed_in leads in a circle."
     yield from _overloads(queues)
-    for where, name in _used(city, queues, hotlines, departments, pacing, days):
+    for where, name in used_prompts(city, queues, hotlines, departments, pacing, days):
         if name not in prompts:
             yield f"{where}: there is no prompt {name!r} in prompts/."
     yield from _circles(city)
@@ -91,24 +88,6 @@ def mistakes(
     yield from listed_twice(hotlines, city.number)
     for register in city.pin.keys() - city.known.keys():
         yield f"city.toml: pin.{register}: there is no [known.{register}] that the right PIN leads to."
-
-
-def outward(plan: Plan) -> Iterator[str]:
-    """A sentence for each place that needs a way to the outside. A key for callbacks is no key without one."""
-    for place in places(plan.city, plan.queues, plan.hotlines, plan.leader_days):
-        if place.target.transfer:
-            yield f"{place.file}: {place.where}: a transfer needs outside.trunk in config.toml."
-        elif place.target.callback and place.where.endswith(".overload"):
-            yield f"{place.file}: {place.where}: a callback needs outside.trunk in config.toml."
-
-
-def untranslated(plan: Plan) -> Iterator[tuple[str, list[str]]]:
-    """Languages, and the prompts in use that they lack: callers hear the usual ones."""
-    tables = (plan.city, plan.queues, plan.hotlines, plan.departments, plan.pacing, plan.leader_days)
-    used = sorted({name for _, name in _used(*tables)})
-    for code in plan.city.language:
-        if lacking := [name for name in used if plan.spoken(name, code) == name]:
-            yield code, lacking
 
 
 def _written(city: City, queues: Queues, hotlines: Hotlines, days: LeaderDays | None) -> Iterator[Place]:
@@ -194,7 +173,7 @@ def _callers(city: City) -> Iterator[str]:
             seen[digits] = caller.name
 
 
-def _used(
+def used_prompts(
     city: City,
     queues: Queues,
     hotlines: Hotlines,
