@@ -364,8 +364,11 @@ def main() -> None:
     try:
         cli()
     except HotlineError as error:
-        Console(stderr=True, highlight=False).print(str(error), markup=False, soft_wrap=True)
-        raise SystemExit(1) from None
+        said = str(error)
+    except OSError as error:
+        said = f"{error.filename or 'ivr'}: {error.strerror or error}."
+    Console(stderr=True, highlight=False).print(said, markup=False, soft_wrap=True)
+    raise SystemExit(1)
 
 
 if __name__ == "__main__":

@@ -3,18 +3,48 @@
 from __future__ import annotations
 
 import ipaddress
-import tomllib
+import json
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from ivr.core import toml
 from ivr.core.callbacks import Dialling
 from ivr.core.errors import ConfigError, sentences
 from ivr.core.skills import Skill
 
+_T = TypeVar("_T", str, Path)
+_HOST = r"[A-Za-z0-9][A-Za-z0-9.-]*"
+_IPV6 = r"[0-9A-Fa-f:.]+"
+
+
+def _shown(value: _T) -> _T:
+    if re.search(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", str(value)):
+        raise ValueError(f"{str(value)!r} holds characters that cannot be shown")
+    return value
+
+
+def _written(pattern: str, example: str) -> AfterValidator:
+    """Text of this form; `port` in it is a port."""
+
+    def check(value: str) -> str:
+        found = re.fullmatch(pattern, value)
+        if not found or int(found.groupdict().get("port") or 1) not in range(1, 65536):
+            raise ValueError(f'{value!r} will not do; write as "{example}"')
+        return value
+
+    return AfterValidator(check)
+
+
+Text = Annotated[str, AfterValidator(_shown)]
+Folder = Annotated[Path, AfterValidator(_shown)]
+Host = Annotated[str, _written(rf"{_HOST}|{_IPV6}", "127.0.0.1")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 _CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
@@ -25,13 +55,13 @@ class _Section(BaseModel):
 
 
 class City(_Section):
-    name: str = "株洲"
+    name: Text = "株洲"
     language: Name = "zh"
 
 
 class State(_Section):
-    dir: Path = Path("var")
-    recordings: Path | None = None
+    dir: Folder = Path("var")
+    recordings: Folder | None = None
 
     @field_validator("recordings", mode="before")
     @classmethod
@@ -40,13 +70,13 @@ class State(_Section):
 
 
 class Asterisk(_Section):
-    binary: str = ""
+    binary: Text = ""
     suite: Name = "sid"
     lease_s: Annotated[int, Field(ge=10, le=120)] = 12
 
 
 class Sip(_Section):
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: Port = 5060
     rtp_start: Port = 10000
     rtp_end: Port = 10999
@@ -64,7 +94,7 @@ class Sip(_Section):
 
 
 class Listen(_Section):
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: Port
 
     @property
@@ -88,11 +118,16 @@ class Ami(Listen):
 
 class Web(Listen):
     port: Port = 8080
-    phone_url: str = ""
+    phone_url: Annotated[
+        str,
+        _written(
+            rf"(wss?://({_HOST}|\[{_IPV6}\])(:(?P<port>[0-9]{{1,5}}))?(/[!-~]*)?)?", "wss://hotline.example.cn/ws"
+        ),
+    ] = ""
 
 
 class Speech(_Section):
-    model: Path | None = None
+    model: Folder | None = None
     fetch: bool = True
     processes: Annotated[int, Field(ge=1, le=64)] = 1
     live_at_most: Annotated[int, Field(ge=0, le=16)] = 0
@@ -150,8 +185,8 @@ class Log(_Section):
 class Trunk(_Section):
     name: Name
     match: list[str] = Field(min_length=1)
-    codecs: list[Name] = ["g722", "alaw", "ulaw"]
-    host: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?)?$")] = ""
+    codecs: list[Literal["g722", "alaw", "ulaw", "opus"]] = Field(["g722", "alaw", "ulaw"], min_length=1)
+    host: Annotated[str, _written(rf"({_HOST}(:(?P<port>[0-9]{{1,5}}))?)?", "203.0.113.7:5060")] = ""
     channels: Annotated[int, Field(ge=0, le=100_000)] = 0
     """How many calls it carries at once; 0: as many as there are ports for."""
 
@@ -169,14 +204,12 @@ class Trunk(_Section):
 class Agent(_Section):
     id: Annotated[str, Field(pattern=r"^[0-9]{2,8}$")]
     """Work number; also the name of the agent's SIP endpoint."""
-    name: str
+    name: Text
     skills: list[Skill] = Field(min_length=1)
 
 
-class Config(BaseSettings):
+class Config(_Section):
     """The whole of `config.toml`."""
-
-    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix="IVR_", env_nested_delimiter="__")
 
     city: City = City()
     state: State = State()
@@ -194,17 +227,6 @@ class Config(BaseSettings):
     log: Log = Log()
     trunk: list[Trunk] = []
     agent: list[Agent] = []
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return env_settings, init_settings
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:
@@ -264,21 +286,26 @@ class Config(BaseSettings):
         return self.web.phone_url or f"ws://{self.http.host}:{self.http.port}/ws"
 
 
-def load(path: Path) -> Config:
+def load(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
     """Read and check the configuration. Relative folders are relative to the file.
 
-    Raises ConfigError with one sentence per mistake, naming file and key.
+    Raises ConfigError with one sentence per mistake, naming file, or variable, and key.
     """
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
+        content = path.read_bytes()
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not readable as TOML: {error}.") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: not readable: {error.strerror}.") from None
+    table = toml.parse(str(path), content, ConfigError)
+    said = _override(table, environment)
     try:
         config = Config(**table)
     except ValidationError as error:
-        raise ConfigError("\n".join(sentences(str(path), error.errors()))) from None
+        mistakes = error.errors()
+        files = [said.get(mistake["loc"][:2], said.get(mistake["loc"][:1], str(path))) for mistake in mistakes]
+        lines = [line for file, mistake in zip(files, mistakes, strict=True) for line in sentences(file, [mistake])]
+        raise ConfigError("\n".join(lines)) from None
     root = path.resolve().parent
     state = config.state.model_copy(
         update={
@@ -288,3 +315,34 @@ def load(path: Path) -> Config:
     )
     speech = config.speech.model_copy(update={"model": config.speech.model and root / config.speech.model})
     return config.model_copy(update={"state": state, "speech": speech})
+
+
+def _override(table: dict[str, Any], environment: Mapping[str, str]) -> dict[tuple[int | str, ...], str]:
+    """Put what the environment says into the table. Returns the name of the variable by the place that it is for.
+
+    Lists, which have no keys, are JSON. Raises ConfigError for what is none.
+    """
+    said: dict[tuple[int | str, ...], str] = {}
+    for variable, value in environment.items():
+        prefix, _, place = variable.lower().partition("_")
+        section, _, key = place.partition("__")
+        if prefix != "ivr" or not (key or section in Config.model_fields):
+            continue
+        told = f"environment variable {variable}"
+        said[(section, key) if key else (section,)] = told
+        if section not in table:
+            said[(section,)] = told
+        if section in ("trunk", "agent"):
+            table[section] = _json(variable, value, key)
+        elif not key:
+            raise ConfigError(f"environment variable {variable}: name the key, too, as {variable}__KEY.")
+        elif isinstance(inside := table.setdefault(section, {}), dict):
+            inside[key] = value
+    return said
+
+
+def _json(variable: str, value: str, key: str) -> Any:
+    with suppress(ValueError, RecursionError):
+        if not key:
+            return json.loads(value)
+    raise ConfigError(f"environment variable {variable}: write the whole list in JSON, as docs/configuration.md shows.")

@@ -36,8 +36,7 @@ def examine(config: Config, root: Path) -> list[Finding]:
     findings.append(_ears(config, root))
     built = (root / "agent_console/dist/index.html").is_file()
     findings.append(Finding(built, False, "The console is built." if built else "The console is not built: make setup"))
-    config.state.dir.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(config.state.dir).free
+    free = shutil.disk_usage(next(f for f in (config.state.dir, *config.state.dir.parents) if f.exists())).free
     roomy = free >= ROOM_BYTES
     findings.append(
         Finding(

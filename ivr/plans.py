@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ivr.adapters import prompts
 from ivr.adapters.prompts import Prompt
-from ivr.core import dialplan
+from ivr.core import dialplan, toml
 from ivr.core.dialplan import Plan
 from ivr.core.errors import DialplanError
 from ivr.core.routing import staffing
@@ -19,7 +18,7 @@ FILES = ("city.toml", "queues.toml", "hotlines.toml", *OPTIONAL)
 
 
 def stamp(root: Path, language: str) -> tuple[int, ...]:
-    """Changes whenever one of the files does that the city edits. A file that is not there counts as 0."""
+    """Changes whenever one of the files does that the city edits. A file that cannot be looked at counts as 0."""
     folders = [root / "prompts" / language, *prompts.others(root / "prompts", language)]
     files = (*(root / "dialplans" / name for name in FILES), *(folder / "manifest.json" for folder in folders))
     return tuple(_changed_at(file) for file in files)
@@ -64,18 +63,17 @@ def _prompts(folder: Path, language: str) -> dict[str, Prompt]:
 def _changed_at(path: Path) -> int:
     try:
         return path.stat().st_mtime_ns
-    except FileNotFoundError:
+    except OSError:
         return 0
 
 
 def _table(path: Path, *, needed: bool) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        content = path.read_bytes()
     except FileNotFoundError:
         if not needed:
             return {}
         raise DialplanError(f"{path}: there is no such file.") from None
-    except UnicodeDecodeError:
-        raise DialplanError(f"{path}: this is not UTF-8 text; save it again as UTF-8.") from None
-    except tomllib.TOMLDecodeError as error:
-        raise DialplanError(f"{path}: not readable as TOML: {error}.") from None
+    except OSError as error:
+        raise DialplanError(f"{path}: not readable: {error.strerror}.") from None
+    return toml.parse(str(path), content, DialplanError)

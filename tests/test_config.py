@@ -49,7 +49,21 @@ def test_the_shipped_file_says_what_the_defaults_are(monkeypatch: pytest.MonkeyP
         ),
         ("[outside]\ntrunk = 'a'\n", "outside.trunk: there is no trunk 'a' with a host to send calls to."),
         ("[[trunk]]\nname = 'a'\nmatch = ['10.0.0.9']\nhost = 'a b'\n", "trunk.#1.host"),
+        ("[[trunk]]\nname = 'a'\nmatch = ['10.0.0.9']\nhost = 'a:70000'\n", "trunk.#1.host: 'a:70000' will not do"),
+        (
+            "[[trunk]]\nname = 'a'\nmatch = ['10.0.0.9']\ncodecs = ['alwa']\n",
+            "trunk.#1.codecs.#1: Input should be 'g722'",
+        ),
         ("[web\n", "not readable as TOML"),
+        ("x = " + "[" * 9000, "not readable as TOML: brackets within brackets without end."),
+        ("x = " + "1" * 9000, "not readable as TOML"),
+        ("_env_file = 'x'\n", "_env_file: there is no such key."),
+        ("_cli_parse_args = ['--help']\n", "_cli_parse_args: there is no such key."),
+        ("[sip]\nhost = '127.0.0.1\\nport = 1'\n", "sip.host: "),
+        ('[sip]\nhost = "127.0.0.1\\nport = 1"\n', "sip.host: '127.0.0.1\\nport = 1' will not do; write as"),
+        ('[state]\ndir = "a\\u0000b"\n', "state.dir: 'a\\x00b' holds characters that cannot be shown."),
+        ("[web]\nphone_url = 'ws://[::1'\n", "web.phone_url: 'ws://[::1' will not do"),
+        ('[web]\nphone_url = "wss://x; script-src *"\n', "web.phone_url: "),
     ],
 )
 def test_a_mistake_is_a_sentence_with_file_and_key(tmp_path: Path, text: str, sentence: str) -> None:
@@ -61,6 +75,53 @@ def test_a_mistake_is_a_sentence_with_file_and_key(tmp_path: Path, text: str, se
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"config\.toml: there is no such file"):
         config.load(tmp_path / "config.toml")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("city = '株洲'\n".encode("gbk"), "this is not UTF-8 text; save it again as UTF-8."),
+        ("[web]\nport = 1\n".encode("utf-16"), "this is not UTF-8 text; save it again as UTF-8."),
+    ],
+)
+def test_another_encoding_is_said(tmp_path: Path, content: bytes, sentence: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        config.load(file)
+    assert str(caught.value) == f"{file}: {sentence}"
+
+
+def test_a_file_of_the_windows_editor_is_read(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_bytes("\ufeff[city]\nname = '长沙'\n".encode())
+    assert config.load(tmp_path / "config.toml").city.name == "长沙"
+
+
+def test_a_folder_in_its_place_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not readable: Is a directory"):
+        config.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("IVR_WEB__PORT", "x", "web.port: Input should be a valid integer, unable to parse string as an integer."),
+        ("IVR_SPI__PORT", "5061", "spi: there is no such key."),
+        ("IVR_SIP__PROT", "5061", "sip.prot: there is no such key."),
+        ("IVR_CITY__NAME", "\udcff", "city.name: '\\udcff' holds characters that cannot be shown."),
+        ("IVR_SIP", '{"port": 5061}', "name the key, too, as IVR_SIP__KEY."),
+        ("IVR_TRUNK", "{", "write the whole list in JSON, as docs/configuration.md shows."),
+        ("IVR_AGENT__0__ID", "8001", "write the whole list in JSON, as docs/configuration.md shows."),
+        ("IVR_AGENT", '[{"id": "x", "name": "x", "skills": ["a"]}]', "agent.#1.id: String should match"),
+    ],
+)
+def test_a_mistake_in_the_environment_names_the_variable(
+    tmp_path: Path, variable: str, value: str, sentence: str
+) -> None:
+    (tmp_path / "config.toml").write_text("[web]\nport = 8080\n", "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        config.load(tmp_path / "config.toml", {variable: value, "IVR_CONFIG": "x", "PATH": "/bin"})
+    assert str(caught.value).startswith(f"environment variable {variable}: {sentence}")
 
 
 def test_the_environment_overrides_any_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,12 +11,12 @@ import hashlib
 import io
 import json
 import re
-import tomllib
 import wave
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
+from ivr.core import toml
 from ivr.core.errors import PromptError
 
 RATE = 16000
@@ -85,12 +85,9 @@ def check(folder: Path) -> list[str]:
 def texts(folder: Path) -> dict[str, str]:
     """The spoken texts by name. Raises PromptError when `prompts.toml` is missing or wrong."""
     path = folder / "prompts.toml"
-    try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise PromptError(f"{path}: there is no such file.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise PromptError(f"{path}: not readable as TOML: {error}.") from None
+    if not path.exists():
+        raise PromptError(f"{path}: there is no such file.")
+    table = toml.parse(str(path), _read(path), PromptError)
     problems = [
         f'{path}: {name}: must be a name of small letters, digits and _, and a text: name = "text".'
         for name, text in table.items()
@@ -122,10 +119,7 @@ def record(folder: Path, name: str, wav: Path) -> Prompt:
 
     Raises PromptError when there is no such prompt, or the file is not 16 kHz mono 16-bit.
     """
-    try:
-        sound = wav.read_bytes()
-    except OSError as error:
-        raise PromptError(f"{wav}: not readable: {error.strerror}.") from None
+    sound = _read(wav)
     _duration_s(sound, wav)
     return save(folder, name, sound, RECORDED)
 
@@ -152,8 +146,8 @@ def _problem(folder: Path, name: str, text: str, seal: _Seal | None) -> str:
     path = folder / f"{name}.wav"
     if not path.exists():
         return f"{path}: there is no sound for the text {name!r}; make or record it."
-    sound = path.read_bytes()
     try:
+        sound = _read(path)
         _duration_s(sound, path)
     except PromptError as error:
         return str(error)
@@ -168,16 +162,23 @@ def _problem(folder: Path, name: str, text: str, seal: _Seal | None) -> str:
 
 def _seals(folder: Path) -> dict[str, _Seal]:
     path = folder / "manifest.json"
-    try:
-        table = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
+    if not path.exists():
         return {}
-    except ValueError as error:
+    try:
+        table = json.loads(_read(path))
+    except (ValueError, RecursionError) as error:
         raise PromptError(f"{path}: not readable as JSON: {error}.") from None
     keys = _Seal.__annotations__.keys()
     if not isinstance(table, dict) or not all(isinstance(s, dict) and s.keys() == keys for s in table.values()):
         raise PromptError(f"{path}: each name must have exactly {', '.join(keys)}.")
     return table
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PromptError(f"{path}: not readable: {error.strerror}.") from None
 
 
 def _duration_s(sound: bytes, source: Path) -> float:

@@ -99,9 +99,13 @@ def sentences(file: str, errors: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def _sentence(file: str, loc: tuple[int | str, ...], kind: str, message: str) -> str:
-    key = ".".join(f"#{part + 1}" if isinstance(part, int) else part for part in loc) or "the whole file"
+    key = ".".join(f"#{part + 1}" if isinstance(part, int) else _shown(part) for part in loc) or "the whole file"
     if kind == "extra_forbidden":
         return f"{file}: {key}: there is no such key."
     if kind == "missing":
         return f"{file}: {key}: this key is missing."
     return f"{file}: {key}: {message.removeprefix('Value error, ')}."
+
+
+def _shown(word: str) -> str:
+    return word if word.isprintable() else repr(word)

@@ -17,13 +17,13 @@ from tests.patience import PATIENCE_S
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("unpacked")]
 
 
-async def _plan_is(person: Person, ok: bool) -> str:
-    """Wait until the new plan was taken, or refused; what is said of it."""
+async def _plan_is(person: Person, ok: bool, saying: str = "") -> str:
+    """Wait until the new plan was taken, or refused with these words; what is said of it."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
             checks: list[Any] = (await person.get("/health/ready"))["checks"]
             plan = next(check for check in checks if check["name"] == "plan")
-            if plan["ok"] is ok:
+            if plan["ok"] is ok and saying in plan["sentence"]:
                 return str(plan["sentence"])
             await asyncio.sleep(0.2)
 
@@ -41,6 +41,10 @@ async def test_a_new_menu_is_for_new_callers_and_a_bad_one_is_refused(tmp_path: 
         await early.rtp.heard_for(0.5)
         city.write_text(good.replace("key.2", "key.22"), "utf-8")
         assert "menu.main.key.22" in await _plan_is(supervisor, ok=False)
+        city.unlink()
+        city.mkdir()
+        await _plan_is(supervisor, ok=False, saying="not readable: Is a directory")
+        city.rmdir()
         city.write_text(good.replace("key.2 =", "key.5 ="), "utf-8")
         await _plan_is(supervisor, ok=True)
         early.press("2")

@@ -230,7 +230,7 @@ def _extension(path: Path) -> str:
     try:
         with wave.open(str(path)) as sound:
             form = (sound.getnchannels(), sound.getsampwidth(), sound.getframerate())
-    except (wave.Error, EOFError) as error:
+    except (wave.Error, EOFError, OSError) as error:
         raise PromptError(f"{path} is not a WAV file that Asterisk can play: {error}.") from None
     if form[:2] != (1, 2) or form[2] not in _RATES:
         raise PromptError(
