@@ -223,6 +223,14 @@ def test_no_link_or_picture_is_dead(path: Path) -> None:
         assert not anchor or anchor in _anchors(text(target)), f"{path.name}: {link}: there is no such heading"
 
 
+@pytest.mark.parametrize("path", documents(), ids=lambda path: str(path.relative_to(REPO)))
+def test_every_row_of_a_table_has_the_cells_of_its_header(path: Path) -> None:
+    for table in re.findall(r"(?:^\|.*\n)+", text(path), flags=re.M):
+        rows = [re.sub(r"\\\|", "", row) for row in table.splitlines()]
+        wrong = [row for row in rows if row.count("|") != rows[0].count("|")]
+        assert not wrong, f"{path.name}: {wrong[0]}"
+
+
 def test_pictures_are_small() -> None:
     for path in tracked("docs/images/*"):
         assert path.stat().st_size < 300_000, path.name
