@@ -34,7 +34,7 @@ from ivr.config import Config
 from ivr.core.books import Books
 from ivr.core.books import table as books_table
 from ivr.core.dialplan import draw, hours
-from ivr.core.dialplan.explain import explain, rank, recognised
+from ivr.core.dialplan.explain import explain, rank, reading, recognised
 from ivr.core.dialplan.gaps import outward, untranslated
 from ivr.core.dialplan.trial import Heard, Queued, Trial
 from ivr.core.errors import HotlineError
@@ -43,7 +43,7 @@ from ivr.core.routing import staffing
 from ivr.core.simulation.demand import Handling
 
 cli = typer.Typer(
-    help="12345 市民热线服务器：来电、菜单、派单到坐席、录音、话务记录。\n\nThe server of a 12345 citizen hotline.",
+    help="12345 政务服务便民热线：来电、语音导航、派话、录音、通话笔录。\n\nThe server of a 12345 citizen hotline.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -140,7 +140,7 @@ def try_call(
                 queue = plan.queues.queue[event.queue]
                 if event.transfer:
                     out.print(f"→ 外线 {event.transfer}；对方没接时：")
-                out.print(f"→ {queue.name}（{event.queue}），{rank(event, queue)}，原因：{event.why}")
+                out.print(f"→ {queue.name}（{event.queue}），{rank(event, queue)}，原因：{reading(event.why, plan)}")
                 return
             out.print("".join(f"♪ {texts[name]}\n" for name in event.prompts).rstrip())
             if isinstance(event, Heard) and event.asks:

@@ -18,7 +18,7 @@ from ivr.core import events as ev
 from ivr.core.actions import Action
 from ivr.core.calls import Call, Outcome, Stage
 from ivr.core.dialplan import draw, gaps
-from ivr.core.dialplan.explain import _reading, explain
+from ivr.core.dialplan.explain import explain, reading
 from ivr.core.errors import DialplanError
 from ivr.core.events import Event
 from ivr.core.floor import Floor, Rules
@@ -266,8 +266,8 @@ def test_it_is_explained_and_drawn() -> None:
     told = list(explain(plan, {}, "", "12345", 0))
     assert "   繁忙时（前面有 20 人，或已等待或预计还要等 300 秒）：转入队列 人大代表专席（deputies），排位不变" in told
     assert "--> queue_deputies" in next(line for line in draw.mermaid(plan, {}).splitlines() if "繁忙" in line)
-    assert _reading("general overloaded: 2 callers ahead") == "general 繁忙：前面已有 2 人"
-    assert _reading("general overloaded: over 600 s expected") == "general 繁忙：预计还要等 600 秒以上"
+    assert reading("general overloaded: 2 callers ahead", plan) == "综合席繁忙：前面已有 2 人"
+    assert reading("general overloaded: over 600 s expected", plan) == "综合席繁忙：预计还要等 600 秒以上"
 
 
 # --- whatever happens -------------------------------------------------------------------------------------------------

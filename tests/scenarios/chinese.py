@@ -13,7 +13,7 @@ from ivr.core.agents import Status
 from ivr.core.callbacks import State
 from ivr.core.calls import Outcome, Stage
 from ivr.core.dialplan import Plan
-from ivr.core.dialplan.explain import _reading
+from ivr.core.dialplan.explain import reading
 from ivr.core.events import Event
 from tests.core.world import REPO
 
@@ -42,8 +42,8 @@ MARKS = {
     "leader_day": "领导接听日", "emergency": "紧急",
 }  # fmt: skip
 _REASONS = {
-    "no_answer": "超时未接", "busy": "占线", "rejected": "坐席拒接", "unreachable": "电话不通", "cancelled": "已取消",
-    "hung_up": "对方挂机",
+    "no_answer": "超时未接", "busy": "占线", "rejected": "拒接", "unreachable": "电话不通", "cancelled": "已取消",
+    "hung_up": "对方挂机", "called_again": "市民又打来",
 }  # fmt: skip
 _PRESSED = {
     ev.AgentSignedIn: "签入", ev.AgentSignedOut: "签出", ev.AgentPressedReady: "就绪", ev.AgentPressedBreak: "小休",
@@ -104,7 +104,7 @@ def _told(event: Event, plan: Plan) -> str:
         case ev.StepEnded():
             return f"按键 {event.key}" if event.key else "播放失败" if event.failed else "播放完"
         case ev.CallQueued():
-            return f"进入 {plan.queues.queue[event.queue].name}：{_reading(event.why)}"
+            return f"进入 {plan.queues.queue[event.queue].name}：{reading(event.why, plan)}"
         case ev.EmergencyHeard():
             return f"听到紧急词“{event.word}”"
         case ev.CallOffered():
@@ -133,7 +133,9 @@ def _told(event: Event, plan: Plan) -> str:
             return f"外线结束：{_REASONS.get(event.reason, event.reason)}"
         case ev.CallEnded():
             return f"结束：{OUTCOMES.get(Outcome(event.outcome), event.outcome)}"
-        case ev.CitizenNotReached() | ev.CallbackFailed():
+        case ev.CitizenNotReached():
+            return f"市民没有接起来：{_REASONS.get(event.reason, event.reason)}"
+        case ev.CallbackFailed():
             return f"回拨未成：{_REASONS.get(event.reason, event.reason)}"
         case ev.TransferAsked():
             to = event.name or event.number or event.agent_id or event.queue
@@ -147,6 +149,6 @@ def _told(event: Event, plan: Plan) -> str:
         case ev.RecordingFinished() | ev.NoteWritten() | ev.CallsCounted():
             return ""
     if type(event) in _PRESSED:
-        return f"{getattr(event, 'agent_id', '')} {_PRESSED[type(event)]}"
+        return f"{getattr(event, 'agent_id', '')} {_PRESSED[type(event)]}".strip()
     fields = " ".join(str(value) for name, value in ev.to_row(event).items() if name not in ("at", "call_id") and value)
     return f"{ev.kind(event)} {fields}"

@@ -33,12 +33,12 @@ _READINGS = (
     (r"leader day", "领导接听日"),
     (r"leader day over", "领导接听时间已过"),
     (r"(\d+) callers wait for the leader", r"领导专线已有 \1 人等候"),
-    (r"nobody signed in for (.+)", r"\1 无人签入"),
-    (r"somebody signed in for (.+)", r"\1 已有人签入"),
-    (r"(.+) overloaded: (\d+) callers ahead", r"\1 繁忙：前面已有 \2 人"),
-    (r"(.+) overloaded: waited (\d+) s", r"\1 繁忙：已等待 \2 秒"),
-    (r"(.+) overloaded: over (\d+) s expected", r"\1 繁忙：预计还要等 \2 秒以上"),
-    (r"(.+) overloaded: (\d+) s expected", r"\1 繁忙：预计还要等 \2 秒"),
+    (r"nobody signed in for (?P<queue>.+)", r"\1无人签入"),
+    (r"somebody signed in for (?P<queue>.+)", r"\1已有人签入"),
+    (r"(?P<queue>.+) overloaded: (\d+) callers ahead", r"\1繁忙：前面已有 \2 人"),
+    (r"(?P<queue>.+) overloaded: waited (\d+) s", r"\1繁忙：已等待 \2 秒"),
+    (r"(?P<queue>.+) overloaded: over (\d+) s expected", r"\1繁忙：预计还要等 \2 秒以上"),
+    (r"(?P<queue>.+) overloaded: (\d+) s expected", r"\1繁忙：预计还要等 \2 秒"),
     (r"emergency word", "说了紧急词"),
     (r"back in the line", "回到队列"),
     (r"asked (\d+) times", r"已询问 \1 次，转默认队列"),
@@ -68,7 +68,7 @@ def explain(
         yield f"   不拒接；紧急情形除外，排队时按晚到 {plan.pacing.marked.slow_s:g} 秒计"
     happened = list(trial.step())
     while True:
-        yield f"{number}. {_reading(trial.led.why)}"
+        yield f"{number}. {reading(trial.led.why, plan)}"
         for door in trial.led.doors:
             yield f"   时段 {door.hours}：{'开放' if door.is_open else '不开放'}（{door.reason}）"
         for event in happened:
@@ -109,7 +109,9 @@ def _lines(plan: Plan, texts: Mapping[str, str], event: Heard | Queued, at: floa
     if queue.overload:
         yield f"   繁忙时（{overload_when(queue.overload)}）：{_overload(plan, texts, queue.overload)}"
     if queue.key:
-        yield f"   排队中可按键：{'、'.join(queue.key)}（{''.join(texts.get(name, name) for name in queue.prompt)}）"
+        only = "，配置了外呼线路才播放" if all(target.callback for target in queue.key.values()) else ""
+        said = "".join(texts.get(name, name) for name in queue.prompt)
+        yield f"   排队中可按键：{'、'.join(queue.key)}（{said}）{only}"
 
 
 def overload_when(rule: Overload) -> str:
@@ -140,15 +142,15 @@ def rank(event: Queued, queue: Queue) -> str:
     return f"优先级 {queue.priority if event.priority is None else event.priority}"
 
 
-def _reading(why: str) -> str:
+def reading(why: str, plan: Plan) -> str:
     """The core's short English reasons in Chinese, without the hours, which have lines of their own."""
     parts = [part for part in why.split(", ") if " closed: " not in part]
-    return "；".join(_part(part) for part in parts)
+    return "；".join(_part(part, plan) for part in parts)
 
 
-def _part(part: str) -> str:
+def _part(part: str, plan: Plan) -> str:
     for form, chinese in _READINGS:
-        found = re.fullmatch(form, part)
-        if found:
-            return found.expand(chinese)
+        if found := re.fullmatch(form, part):
+            told, name = found.expand(chinese), found.groupdict().get("queue")
+            return told.replace(name, plan.queues.queue[name].name, 1) if name in plan.queues.queue else told
     return part

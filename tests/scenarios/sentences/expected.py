@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ivr.core.dialplan.explain import _reading
+from ivr.core.dialplan.explain import reading
 from tests.scenarios import chinese
 from tests.scenarios.script import sentence
 from tests.scenarios.stage import Stage, Unmet, one_of, same
@@ -74,7 +74,7 @@ def _is_in_queue(stage: Stage, caller: str, name: str) -> None:
 
 @sentence("原因应为: <文字>", of_caller=True)
 def _why(stage: Stage, caller: str, reason: str) -> None:
-    same(reason, _reading(stage.call(caller).queued_why))
+    same(reason, reading(stage.call(caller).queued_why, stage.plan))
 
 
 @sentence("标记应为: <标记>", of_caller=True)
