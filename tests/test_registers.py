@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sqlite3
 import stat
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -90,6 +91,50 @@ async def test_a_bad_file_is_a_sentence(
     with pytest.raises(RegisterError) as caught:
         await registers.import_file(config, DEPUTY, tmp_path / name, replace=False)
     assert str(caught.value).startswith(str(tmp_path / name)) and sentence in str(caught.value)
+
+
+def _changed(workbook: bytes, part: str, old: bytes, new: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(workbook)) as before, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as after:
+        for name in before.namelist():
+            content = before.read(name)
+            assert name != part or old in content
+            after.writestr(name, content.replace(old, new) if name == part else content)
+    return file.getvalue()
+
+
+SHEET = "xl/worksheets/sheet1.xml"
+
+
+async def test_a_sheet_that_says_it_is_smaller_is_read_to_its_end(config: Config, tmp_path: Path) -> None:
+    file = tmp_path / "deputies.xlsx"
+    file.write_bytes(_changed(_xlsx(TABLE), SHEET, b'ref="A1:D3"', b'ref="A1:C2"'))
+    await registers.import_file(config, DEPUTY, file, replace=False)
+    assert {(entry.name, bool(entry.pin_hash)) for entry in await registers.entries(config, DEPUTY)} == {
+        ("张三", True),
+        ("李四", False),
+    }
+
+
+async def test_a_sheet_that_is_formatted_to_its_last_cell_is_read(config: Config, tmp_path: Path) -> None:
+    file = tmp_path / "deputies.xlsx"
+    last = b'<row r="1048576"><c r="XFD1048576"/></row></sheetData>'
+    file.write_bytes(_changed(_xlsx(TABLE), SHEET, b"</sheetData>", last))
+    assert (await registers.import_file(config, DEPUTY, file, replace=False)).total == 2
+
+
+async def test_a_damaged_a_locked_and_a_swollen_workbook_are_said(config: Config, tmp_path: Path) -> None:
+    file, whole = tmp_path / "deputies.xlsx", _xlsx(TABLE)
+    sheet = whole.index(SHEET.encode()) + len(SHEET)
+    wrong = {
+        "Error -3 while decompressing": whole[:sheet] + b"\xff" * 20 + whole[sheet + 20 :],
+        "is encrypted": whole.replace(b"\x14\x00\x00\x00\x08\x00", b"\x14\x00\x01\x00\x08\x00"),
+        "it unpacks to 2": _changed(whole, SHEET, b"</sheetData>", b" " * 200_000_000 + b"</sheetData>"),
+    }
+    for sentence, content in wrong.items():
+        file.write_bytes(content)
+        with pytest.raises(RegisterError, match=f"deputies.xlsx: not readable as XLSX: .*{sentence}"):
+            await registers.import_file(config, DEPUTY, file, replace=False)
 
 
 async def test_nothing_is_half_imported(config: Config) -> None:
