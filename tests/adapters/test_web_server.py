@@ -253,3 +253,19 @@ async def test_start_and_stop(world: World, unused_tcp_port: int) -> None:
     await server.stop()
     with pytest.raises(OSError, match="Connect call failed"):
         await asyncio.open_connection("127.0.0.1", unused_tcp_port)
+
+
+async def test_a_request_that_is_no_http_is_not_written_down(
+    world: World, unused_tcp_port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may hold a telephone number, and anybody can send it as often as they like."""
+    server = WebServer(world.app[PARTS].deps)
+    await server.start("127.0.0.1", unused_tcp_port)
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", unused_tcp_port)
+        writer.write(b"GET /api/calls?q=138 0013 8000 HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b" 400 " in await reader.readline()
+        writer.close()
+    finally:
+        await server.stop()
+    assert not caplog.records

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from ivr.adapters.web import console, problems
 from ivr.adapters.web.access import Access, refuse_other_sites
@@ -61,7 +63,7 @@ class WebServer:
 
     def __init__(self, deps: Deps) -> None:
         self._app = create_app(deps)
-        self._runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=CLOSE_S)
+        self._runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=CLOSE_S, logger=_quiet_logger())
 
     async def start(self, host: str, port: int) -> None:
         """Listen. Raises WebError when the address cannot be had."""
@@ -79,6 +81,13 @@ class WebServer:
     def publish(self, call_ids: Iterable[str] = (), agent_ids: Iterable[str] = ()) -> None:
         """Tell the consoles that these calls and agents have changed or are gone; with neither, that warnings have."""
         publish(self._app, call_ids, agent_ids)
+
+
+def _quiet_logger() -> logging.Logger:
+    """aiohttp's own, without requests that are no HTTP: it would write them down, telephone numbers and all."""
+    logger = logging.getLogger("ivr.web")
+    logger.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
+    return logger
 
 
 def publish(app: web.Application, call_ids: Iterable[str] = (), agent_ids: Iterable[str] = ()) -> None:
