@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 import time
-from datetime import datetime, timedelta
+from datetime import MAXYEAR, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -81,7 +81,7 @@ def _moment(text: str, timezone: str, option: str = "--at") -> datetime:
         moment = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(zone)
     except (ValueError, OverflowError):
         moment = datetime.min.replace(tzinfo=zone)
-    if moment.year < 1970:
+    if not 1970 <= moment.year < MAXYEAR:
         raise HotlineError(f'{option}: {text!r} is no time; write "2026-10-01 09:00".')
     return moment
 
@@ -177,9 +177,13 @@ def draw_plan(file: ConfigFile = CONFIG) -> None:
 @cli.command()
 def simulate(
     file: ConfigFile = CONFIG,
-    calls: Annotated[int | None, typer.Option(min=1, help="Calls of one day, spread by an hourly curve.")] = None,
+    calls: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000, help="Calls of one day, spread by an hourly curve.")
+    ] = None,
     arrivals: Annotated[Path | None, typer.Option(help="CSV instead: at (seconds or ISO time), queue.")] = None,
-    agents: Annotated[int | None, typer.Option(min=1, help="Agents of one day, spread over usual shifts.")] = None,
+    agents: Annotated[
+        int | None, typer.Option(min=1, max=simulation.MOST_AGENTS, help="Agents of one day, spread over usual shifts.")
+    ] = None,
     roster: Annotated[Path | None, typer.Option(help="CSV instead: agents, skills, from, to.")] = None,
     talk: Annotated[float, typer.Option(min=1, help="Mean talk time in seconds.")] = 180,
     wrap_up: Annotated[float, typer.Option(min=0, help="Wrap-up in seconds.")] = 30,
@@ -253,9 +257,19 @@ def token(
     file: ConfigFile = CONFIG,
     role: Role = "supervisor",
     name: Annotated[str, typer.Option(help="What the token is for.")] = "program",
+    everything: Annotated[bool, typer.Option("--list", help="Instead, say which tokens there are.")] = False,
+    remove: Annotated[str, typer.Option(help="Instead, remove the tokens of this name; they end at once.")] = "",
 ) -> None:
     """Print a new bearer token for a program; it is shown once."""
     settings, _ = _load(file)
+    if everything:
+        for known in asyncio.run(accounts.tokens(settings)):
+            made = datetime.fromtimestamp(known.created_at).astimezone()
+            out.print(f"{made:%Y-%m-%d %H:%M}  {known.role:10}  {known.name}", markup=False)
+        return
+    if remove:
+        out.print(f"{asyncio.run(accounts.remove_tokens(settings, remove))} removed.")
+        return
     print(asyncio.run(accounts.new_token(settings, name, role)))  # noqa: T201
 
 

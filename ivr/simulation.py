@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import random
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
@@ -18,6 +19,11 @@ from ivr.core.simulation import simulate as sim
 from ivr.core.simulation.demand import Arrival, Caller, Handling
 from ivr.core.simulation.figures import Figures
 from ivr.core.simulation.roster import Shift
+from ivr.core.skills import WRITTEN
+
+MOST_DAYS = 31
+"""That a file of arrivals may span."""
+MOST_AGENTS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,9 @@ def shares(words: Sequence[str], plan: Plan) -> dict[str, float]:
 
 def _callers(day: Day, plan: Plan, settings: Config) -> list[Caller]:
     rng = random.Random(day.seed)
+    times = (day.handling.talk_s, day.handling.wrap_up_s, day.handling.patience_s or 1.0)
+    if not all(0 <= time_s <= demand.DAY_S for time_s in times):
+        raise SimulationError("--talk, --wrap-up and --patience: write seconds, at most those of a day.")
     if bool(day.arrivals) == bool(day.calls):
         raise SimulationError("Give either --calls NUMBER or --arrivals FILE.")
     arrivals = (
@@ -98,6 +107,8 @@ def _callers(day: Day, plan: Plan, settings: Config) -> list[Caller]:
     unknown = {arrival.trunk for arrival in arrivals} - {"", *settings.channels}
     if unknown:
         raise SimulationError(f"trunk {min(unknown)!r}: config.toml has no such [[trunk]].")
+    if max(arrival.at_s for arrival in arrivals) >= MOST_DAYS * demand.DAY_S:
+        raise SimulationError(f"{day.arrivals}: the calls span more than {MOST_DAYS} days.")
     return demand.callers(arrivals, day.handling, rng)
 
 
@@ -137,11 +148,15 @@ def read_roster(path: Path) -> list[Shift]:
     """`agents` people with `skills` (separated by spaces) who work daily `from` – `to` (HH:MM), also over midnight."""
     found: list[Shift] = []
     for where, row in _rows(path, ("agents", "skills", "from", "to")):
-        if not row["agents"].isdecimal():
+        if not (row["agents"].isdecimal() and len(row["agents"]) <= 6):
             raise SimulationError(f"{where}: agents must be a whole number, not {row['agents']!r}.")
         begins_s, ends_s = _time_of_day_s(row["from"], where), _time_of_day_s(row["to"], where)
         skills = tuple(row["skills"].split())
+        if wrong := [word for word in skills if not re.fullmatch(WRITTEN, word)]:
+            raise SimulationError(f"{where}: {wrong[0]!r} is no skill; write as enterprise or enterprise:2.")
         numbers = range(len(found), len(found) + int(row["agents"]))
+        if numbers.stop > MOST_AGENTS:
+            raise SimulationError(f"{where}: these are more than {MOST_AGENTS} agents.")
         found += (Shift(f"A{n:05}", skills, begins_s, ends_s) for n in numbers)
     return found
 
@@ -155,13 +170,17 @@ def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, s
     except UnicodeDecodeError:
         raise SimulationError(f"{path}: this is not UTF-8 text; save it again as CSV UTF-8.") from None
     reader = csv.DictReader(text.splitlines())
-    missing = [name for name in columns if name not in (reader.fieldnames or ())]
-    if missing:
-        raise SimulationError(f"{path}: the first line must name the columns {','.join(columns)}.")
     empty = True
-    for row in reader:
-        empty = False
-        yield f"{path}: line {reader.line_num}", {name: (row[name] or "").strip() for name in reader.fieldnames or ()}
+    try:
+        missing = [name for name in columns if name not in (reader.fieldnames or ())]
+        if missing:
+            raise SimulationError(f"{path}: the first line must name the columns {','.join(columns)}.")
+        for row in reader:
+            empty = False
+            cells = {name: (row[name] or "").strip() for name in reader.fieldnames or ()}
+            yield f"{path}: line {reader.line_num}", cells
+    except csv.Error as error:
+        raise SimulationError(f"{path}: line {reader.line_num + 1}: not readable as CSV: {error}.") from None
     if empty:
         raise SimulationError(f"{path}: there is no row below the names of the columns.")
 
@@ -177,7 +196,7 @@ def _moment(written: str, where: str) -> float | datetime:
 
 def _time_of_day_s(written: str, where: str) -> float:
     hours, _, minutes = written.partition(":")
-    if hours.isdecimal() and minutes.isdecimal() and int(minutes) < 60:
+    if len(written) <= 5 and hours.isdecimal() and minutes.isdecimal() and int(minutes) < 60:
         seconds = int(hours) * 3600.0 + int(minutes) * 60.0
         if seconds <= demand.DAY_S:
             return seconds

@@ -124,7 +124,7 @@ def test_try_at_another_time(tmp_path: Path, city: Path) -> None:
         assert end in run.stdout.splitlines()[-1], run.stderr
 
 
-@pytest.mark.parametrize("at", ["tomorrow", "2026-02-30 09:00", "0001-01-01 00:00", "[red]"])
+@pytest.mark.parametrize("at", ["9999-12-31 23:59", "tomorrow", "2026-02-30 09:00", "0001-01-01 00:00", "[red]"])
 def test_no_time_is_a_sentence(tmp_path: Path, at: str) -> None:
     run = ivr(tmp_path, "explain", "--at", at)
     assert run.returncode == 1
@@ -158,6 +158,72 @@ def test_token_is_printed_and_nothing_else(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
     assert len(run.stdout.strip()) > 30 and len(run.stdout.splitlines()) == 1
     assert ivr(tmp_path, "token", "--role", "king").returncode == 1
+
+
+def test_a_token_that_became_known_to_others_is_removed(tmp_path: Path) -> None:
+    for name in ("weekly [report]", "weekly [report]", "wallboard"):
+        assert ivr(tmp_path, "token", "--name", name).returncode == 0
+    assert [line[18:] for line in ivr(tmp_path, "token", "--list").stdout.splitlines()] == [
+        "supervisor  weekly [report]",
+        "supervisor  weekly [report]",
+        "supervisor  wallboard",
+    ]
+    assert ivr(tmp_path, "token", "--remove", "weekly [report]").stdout == "2 removed.\n"
+    assert len(ivr(tmp_path, "token", "--list").stdout.splitlines()) == 1
+    again = ivr(tmp_path, "token", "--remove", "weekly [report]")
+    assert (again.returncode, again.stderr) == (1, "'weekly [report]': there is no token of this name.\n")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("words", "password", "sentence"),
+    [
+        (("", "--role", "admin"), "x" * 8, "'': a name must have 1 to 64 characters that can be shown."),
+        (("x" * 65, "--role", "admin"), "x" * 8, "a name must have 1 to 64 characters that can be shown."),
+        (("\udcff", "--role", "admin"), "x" * 8, "a name must have 1 to 64 characters that can be shown."),
+        (("zhang", "--role", "admin"), "x" * 7, "zhang: the password must have 8 to 256 characters."),
+        (("zhang", "--role", "admin"), "x" * 257, "zhang: the password must have 8 to 256 characters."),
+        (
+            ("zhang", "--role", "supervisor", "--agent", "9999"),
+            "x" * 8,
+            "zhang: there is no agent '9999' in config.toml",
+        ),
+    ],
+)
+def test_an_account_that_could_not_sign_in_is_refused(
+    tmp_path: Path, words: tuple[str, ...], password: str, sentence: str
+) -> None:
+    run = ivr(tmp_path, "user", "add", *words, said=f"{password}\n{password}\n")
+    assert run.returncode == 1
+    assert sentence in run.stderr.splitlines()[-1]
+
+
+def test_an_account_that_is_not_there_is_not_gone(tmp_path: Path) -> None:
+    run = ivr(tmp_path, "user", "remove", "nobody")
+    assert (run.returncode, run.stdout, run.stderr) == (1, "", "nobody: there is no such account.\n")
+    assert ivr(tmp_path, "token", "--name", "\udcff").returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "state", "sentence"),
+    [
+        (("check", "--config", "/"), "state", "/: not readable: Is a directory.\n"),
+        (("deputies", "list"), "file/state", "hotline.db: the database cannot be opened"),
+        (("run",), "file", "file: File exists.\n"),
+    ],
+)
+def test_whatever_is_in_the_way_is_a_sentence(
+    tmp_path: Path, words: tuple[str, ...], state: str, sentence: str
+) -> None:
+    (tmp_path / "file").touch()
+    run = ivr(tmp_path / state, *words)
+    assert run.returncode == 1
+    assert sentence.rstrip("\n") in run.stderr and len(run.stderr.splitlines()) == 1
+
+
+def test_doctor_changes_nothing(tmp_path: Path) -> None:
+    assert "GB free below" in ivr(tmp_path / "state", "doctor").stdout
+    assert not (tmp_path / "state").exists()
 
 
 def test_a_mistake_is_a_sentence_and_not_a_traceback(tmp_path: Path) -> None:
@@ -201,6 +267,7 @@ def test_books(tmp_path: Path) -> None:
     file = tmp_path / "books.csv"
     assert ivr(tmp_path, "books", "--csv", str(file)).returncode == 0
     assert file.read_bytes().startswith(b"\xef\xbb\xbf" + "开始".encode())
+    assert ivr(tmp_path, "books", "--from", "9999-12-31").returncode == 1
     wrong = ivr(tmp_path, "books", "--from", "tomorrow")
     assert (wrong.returncode, wrong.stderr) == (1, "--from: 'tomorrow' is no time; write \"2026-10-01 09:00\".\n")
 

@@ -33,6 +33,7 @@ def test_arrivals_in_seconds_and_in_times_are_the_same(tmp_path: Path) -> None:
         ("at,queue\n", "there is no row"),
         ("at,queue\n1\n", "line 2: there is no queue ''"),
         ("", "must name the columns"),
+        ("at,queue\n1,general\n" + "x" * 200_000 + ",general\n", "line 3: not readable as CSV"),
     ],
 )
 def test_a_wrong_arrival_is_one_sentence(tmp_path: Path, content: str, sentence: str) -> None:
@@ -62,7 +63,15 @@ def test_a_roster(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("row", "sentence"),
-    [("two,general,08:00,16:00", "whole number"), ("2,general,8,16:00", "08:30: '8'"), ("2,general,08:00,25:00", "25")],
+    [
+        ("two,general,08:00,16:00", "whole number"),
+        ("2,general,8,16:00", "08:30: '8'"),
+        ("2,general,08:00,25:00", "25"),
+        (f"2,general,08:00,{'1' * 5000}:00", "line 2: not a time of day"),
+        ("2,general:x,08:00,16:00", "line 2: 'general:x' is no skill"),
+        ("999999,general,08:00,16:00", "line 2: these are more than 100000 agents"),
+        (f"{'9' * 5000},general,08:00,16:00", "line 2: agents must be a whole number"),
+    ],
 )
 def test_a_wrong_shift_is_one_sentence(tmp_path: Path, row: str, sentence: str) -> None:
     file = tmp_path / "roster.csv"
@@ -105,9 +114,18 @@ def test_numbers_and_trunks_of_the_file_are_limited_and_a_trunk_that_there_is_no
     assert run.returncode == 1 and "trunk 'nowhere': config.toml has no such [[trunk]]" in run.stderr
 
 
+def test_arrivals_of_a_century_are_one_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "arrivals.csv"
+    file.write_text("at,queue\n2026-01-01T00:00:00,general\n9999-12-31T23:59:59,general\n", "utf-8")
+    run = ivr(tmp_path, "simulate", "--arrivals", str(file), "--agents", "3")
+    assert (run.returncode, run.stderr) == (1, f"{file}: the calls span more than 31 days.\n")
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
+        (("--calls", "9", "--agents", "3", "--patience", "inf"), "--patience: write seconds, at most those of a day."),
+        (("--calls", "9", "--agents", "3", "--talk", "inf"), "--patience: write seconds, at most those of a day."),
         (("--agents", "3"), "Give either --calls NUMBER or --arrivals FILE."),
         (("--calls", "3"), "Give either --agents NUMBER or --roster FILE."),
         (("--calls", "3", "--agents", "3", "--roster", "x"), "Give either --agents"),

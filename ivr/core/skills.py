@@ -10,7 +10,8 @@ from typing import Annotated, NamedTuple
 
 from pydantic import BeforeValidator, Field
 
-Skill = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}(:[1-9])?$")]
+WRITTEN = r"^[A-Za-z][A-Za-z0-9_]{0,39}(:[1-9])?$"
+Skill = Annotated[str, Field(pattern=WRITTEN)]
 
 
 def _listed(value: object) -> object:
