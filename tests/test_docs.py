@@ -115,6 +115,15 @@ def test_every_prompt_is_told(name: str) -> None:
     assert re.search(rf"^\| `{re.escape(name)}`", text(DOCS / "menu-language.md"), flags=re.M), name
 
 
+@pytest.mark.parametrize("name", PROMPTS)
+def test_the_seconds_of_every_prompt_are_those_of_its_sound(name: str) -> None:
+    told = re.search(rf"^\| `{re.escape(name)}`[^|]*\| ([\d.–]+) \|", text(DOCS / "menu-language.md"), flags=re.M)
+    form = re.escape(name).replace(r"\{n\}", r"\d+")
+    sounds = prompts.load(REPO / "prompts/zh").values()
+    lengths = [round(sound.duration_s, 1) for sound in sounds if re.fullmatch(form, sound.name)]
+    assert told and told[1].split("–") == [f"{s:.1f}" for s in sorted({min(lengths), max(lengths)})], lengths
+
+
 def test_no_prompt_is_told_that_does_not_exist() -> None:
     table = text(DOCS / "menu-language.md").partition("| Name | Seconds |")[2]
     assert set(re.findall(r"^\| `([\w{}]+)`", table, flags=re.M)) == set(PROMPTS)

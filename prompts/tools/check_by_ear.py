@@ -7,8 +7,9 @@ In an environment of its own, with sox installed:
     ~/ear/bin/python prompts/tools/check_by_ear.py prompts/zh
 
 Prints for each prompt the share of wrong syllables, without tones (characters of the same sound count as right; digits
-are read out), in prompts/en that of wrong words, and ends with 1 when one is above 0.15: such a prompt is hard to
-understand, or Whisper is not used to its words. Tones are not judged: a person should listen once.
+are read out), of English texts that of wrong words, and ends with 1 when one is above 0.15: such a prompt is hard to
+understand, or Whisper is not used to its words. What callers hear in one go, the digits of their number, is judged so.
+Tones are not judged: a person should listen once.
 """
 
 # ruff: noqa: T201
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
@@ -28,6 +30,8 @@ from faster_whisper import WhisperModel
 from pypinyin import lazy_pinyin
 
 WORST = 0.15
+NUMBERS_READ = ("8003", "1746", "2959")
+"""Last digits of numbers, in which every digit occurs."""
 
 
 def whisper(folder: Path) -> WhisperModel:
@@ -78,22 +82,36 @@ def distance(said: list[str], heard: list[str]) -> int:
     return row[-1]
 
 
+def heard_together(texts: dict[str, str], names: list[str]) -> Iterator[tuple[str, str, list[str]]]:
+    """What callers hear in one go: what to call it, its text, and the prompts that it is made of."""
+    for name in names:
+        if not name.startswith(("digit_", "callback_confirm")):
+            yield name, texts[name], [name]
+    if any(name.startswith(("digit_", "callback_confirm")) for name in names):
+        for number in NUMBERS_READ:
+            parts = ["callback_confirm", *(f"digit_{digit}" for digit in number), "callback_confirm_end"]
+            yield f"callback_confirm {number}", " ".join(texts[part] for part in parts), parts
+
+
 def main() -> None:
     folder = Path(sys.argv[1])
     texts = tomllib.loads((folder / "prompts.toml").read_text("utf-8"))
     errors = {}
-    heard_as, language = (words, "en") if folder.resolve().name == "en" else (syllables, "zh")
     with tempfile.TemporaryDirectory() as scratch:
         model = whisper(Path(scratch))
         line = Path(scratch) / "line.wav"
-        for name in sys.argv[2:] or texts:
+        for name, text, parts in heard_together(texts, sys.argv[2:] or list(texts)):
+            heard_as, language = (syllables, "zh") if syllables(text) else (words, "en")
+            sounds = [folder / f"{part}.wav" for part in parts]
             telephone = ["-r", "8000", "-e", "a-law", line, "gain", "-3", "pad", "0.5", "0.5", "sinc", "300-3400"]
-            subprocess.run(["sox", folder / f"{name}.wav", *telephone], check=True)
-            found, _ = model.transcribe(str(line), language=language, beam_size=5, condition_on_previous_text=False)
+            subprocess.run(["sox", *sounds, *telephone], check=True)
+            found, _ = model.transcribe(
+                str(line), language=language, beam_size=5, condition_on_previous_text=False, temperature=0
+            )
             heard = "".join(part.text for part in found)
-            said = heard_as(texts[name])
+            said = heard_as(text)
             errors[name] = distance(said, heard_as(heard)) / len(said)
-            print(f"{errors[name]:.2f}  {name}  {texts[name]}  {heard}", flush=True)
+            print(f"{errors[name]:.2f}  {name}  {text}  {heard}", flush=True)
     print(f"{sum(errors.values()) / len(errors):.3f} on average over {len(errors)} prompts.")
     bad = [name for name, error in errors.items() if error > WORST]
     if bad:
