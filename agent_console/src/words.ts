@@ -2,6 +2,7 @@ import { computed } from "vue";
 import { useI18n } from "vue-i18n";
 
 import type { CallSummary } from "./api/types";
+import { stageOf } from "./calls/stage";
 import { type Words, word } from "./calls/timeline";
 import { live } from "./live/link";
 
@@ -23,7 +24,7 @@ export function useWords() {
     value === null || value === undefined ? "–" : word(group, String(value), words.value);
   /** How a call ended, or where it is now. */
   const standing = (call: CallSummary): string =>
-    call.outcome ? named("outcome", call.outcome) : named("stage", call.stage);
+    call.outcome ? named("outcome", call.outcome) : named("stage", stageOf(call));
   /** Who the registers say is calling, or "". */
   const person = (call: CallSummary): string =>
     call.level ? t("call.deputyOf", { name: call.person, level: named("level", call.level) }) : call.person;

@@ -40,9 +40,14 @@ it.each([
   expect((dayStart(day, 1, zone) - begin) / 3600).toBe(hours);
 });
 
-it("groups mobile numbers", () => {
+it("groups mobile numbers, and landlines with their area code", () => {
   expect(grouped("13907331234")).toBe("139 0733 1234");
   expect(grouped("+8613907331234")).toBe("+86 139 0733 1234");
-  expect(grouped("073122880001")).toBe("073122880001");
+  expect(grouped("073122880001")).toBe("0731 2288 0001");
+  expect(grouped("07352288001")).toBe("0735 228 8001");
+  expect(grouped("01065001234")).toBe("010 6500 1234");
+  expect(grouped("02165001234")).toBe("021 6500 1234");
+  expect(grouped("28881234")).toBe("28881234");
+  expect(grouped("0085212345678")).toBe("0085212345678");
   expect(grouped("")).toBe("");
 });

@@ -40,6 +40,18 @@ async def test_one_call_with_its_whole_story(world: World) -> None:
     assert 0 <= call["talk_s"] < 5
 
 
+async def test_a_note_is_awaited_from_the_moment_there_is_a_recording(world: World) -> None:
+    await world.agent_ready("8001")
+    call_id = await world.arrive()
+    ring_id = await world.answer(call_id)
+    boss = await world.browser("banzhang")
+    assert (await get(boss, f"/api/calls/{call_id}"))["note"]["state"] == "none"
+    await world.record(call_id, ring_id)
+    call = await get(boss, f"/api/calls/{call_id}")
+    assert call["note"]["state"] == "pending"
+    assert {leg["ring_id"] for leg in call["recordings"]} == {ring_id}
+
+
 async def test_pages_hold_every_call_once(world: World) -> None:
     made = [await world.arrive() for _ in range(5)]
     boss = await world.browser("banzhang")

@@ -1050,6 +1050,8 @@ export interface components {
         readonly RecordingView: {
             /** Recording Id */
             readonly recording_id: string;
+            /** Ring Id */
+            readonly ring_id: string;
             /**
              * Leg
              * @enum {string}

@@ -2,6 +2,7 @@ import { onUnmounted, reactive, ref, watch } from "vue";
 
 import { recordingUrl } from "../api/client";
 import type { RecordingView } from "../api/types";
+import { type Talk, sounding, talksOf } from "./talks";
 
 const TICK_MS = 50;
 /** Legs that are further apart than this are brought together again. */
@@ -12,6 +13,7 @@ export interface Leg {
   readonly url: string;
   /** Seconds from the start of the first leg to the start of this one. */
   readonly offset_s: number;
+  readonly talk: Talk;
   muted: boolean;
 }
 
@@ -19,6 +21,7 @@ export interface Leg {
 export function usePlayback(callId: () => string, recordings: () => readonly RecordingView[]) {
   const legs = ref<Leg[]>([]);
   const state = reactive({ playing: false, position_s: 0, length_s: 0, speed: 1, broken: false });
+  let talks: Talk[] = [];
   let sounds: HTMLAudioElement[] = [];
   let timer = 0;
   let told_ms = 0;
@@ -26,12 +29,18 @@ export function usePlayback(callId: () => string, recordings: () => readonly Rec
   function build(): void {
     pause();
     const start = Math.min(...recordings().map((recording) => recording.started_at));
-    legs.value = recordings().map((recording) => ({
-      recording,
-      url: recordingUrl(callId(), recording.recording_id),
-      offset_s: recording.started_at - start,
-      muted: false,
-    }));
+    talks = talksOf(recordings());
+    legs.value = talks.flatMap((talk) =>
+      recordings()
+        .filter((recording) => recording.ring_id === talk.ring_id)
+        .map((recording) => ({
+          recording,
+          url: recordingUrl(callId(), recording.recording_id),
+          offset_s: recording.started_at - start,
+          talk,
+          muted: false,
+        })),
+    );
     state.length_s = Math.max(0, ...legs.value.map((leg) => leg.offset_s + leg.recording.duration_s));
     state.position_s = 0;
     state.broken = false;
@@ -58,17 +67,22 @@ export function usePlayback(callId: () => string, recordings: () => readonly Rec
 
   /** Bring every leg to the common position, and play or rest it. */
   function align(): void {
+    const heard = sounding(talks, state.position_s, silenced);
     sounds.forEach((sound, n) => {
       const leg = legs.value[n];
       if (!leg) return;
       const at = state.position_s - leg.offset_s;
-      sound.muted = leg.muted;
+      sound.muted = leg.muted || leg.talk.ring_id !== heard;
       sound.playbackRate = state.speed;
       if (within(n) && Math.abs(sound.currentTime - at) > DRIFT_S * state.speed) sound.currentTime = at;
       if (state.playing && within(n)) {
         if (sound.paused && !sound.ended) void sound.play().catch(refused);
       } else sound.pause();
     });
+  }
+
+  function silenced(ring_id: string): boolean {
+    return legs.value.every((leg) => leg.talk.ring_id !== ring_id || leg.muted);
   }
 
   function refused(error: unknown): void {

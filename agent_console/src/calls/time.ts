@@ -39,8 +39,11 @@ export function dayStart(day: string, days = 0, zone = hotline.value): number {
   return there_s - ahead(there_s - ahead(there_s));
 }
 
+/** Mobiles; landlines with the area code, which has three digits in the largest cities. */
+const NUMBERS = [/^(\+86)?(1\d{2})(\d{4})(\d{4})$/, /^(010|02\d)(\d{4})(\d{4})$/, /^(0[3-9]\d{2})(\d{3,4})(\d{4})$/];
+
 /** A telephone number in groups: 13907331234 → "139 0733 1234"; others stay as they are. */
 export function grouped(number: string): string {
-  const mobile = /^(\+86)?(1\d{2})(\d{4})(\d{4})$/.exec(number);
-  return mobile ? [mobile[1], mobile[2], mobile[3], mobile[4]].filter(Boolean).join(" ") : number;
+  const groups = NUMBERS.map((form) => form.exec(number)).find(Boolean);
+  return groups ? groups.slice(1).filter(Boolean).join(" ") : number;
 }

@@ -59,7 +59,7 @@ async def call_detail(ask: Ask) -> CallDetail:
         rings=[views.ring_view(ring, state) for ring in rings],
         legs=views.leg_views(timeline),
         recordings=[views.recording_view(recording) for recording in recordings],
-        note=views.note_view(note),
+        note=views.note_view(note, bool(recordings)),
         timeline=[views.timeline_entry(entry) for entry in timeline],
     )
 

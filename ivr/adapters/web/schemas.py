@@ -58,7 +58,10 @@ class RecordingView(_View):
     """One leg of one conversation. The sound is at /api/calls/{call_id}/recordings/{recording_id}."""
 
     recording_id: str
+    ring_id: str
+    """Whose conversation it is: a ring's, or the leg_id of one with an outside number."""
     leg: Literal["caller", "agent", "outside"]
+    """`caller`: what the agent or the outside number heard; the two others are what they said."""
     started_at: float
     duration_s: float
     rate: int

@@ -138,6 +138,7 @@ def callback_view(task: Callback, state: LiveState) -> CallbackView:
 def recording_view(recording: Recording) -> RecordingView:
     return RecordingView(
         recording_id=recording.recording_id,
+        ring_id=recording.ring_id,
         leg=recording.leg,
         started_at=recording.started_at,
         duration_s=recording.duration_s,
@@ -146,9 +147,10 @@ def recording_view(recording: Recording) -> RecordingView:
     )
 
 
-def note_view(note: NoteRow | None) -> NoteView:
+def note_view(note: NoteRow | None, recorded: bool) -> NoteView:
+    """`recorded`: there is something to write a note of, so it will come, even before the archive has asked for it."""
     if note is None:
-        return NoteView(state="none")
+        return NoteView(state="pending" if recorded else "none")
     return NoteView(
         state=note.state,
         problem=note.problem,
