@@ -28,7 +28,7 @@ from ivr.adapters.queue_log import QueueLogFile
 from ivr.adapters.speech import Recogniser
 from ivr.adapters.store import Store
 from ivr.adapters.web.ports import Deps
-from ivr.adapters.web.schemas import CheckView, PhoneSettings
+from ivr.adapters.web.schemas import CheckView, PhoneSettings, WarningCode
 from ivr.adapters.web.server import WebServer
 from ivr.archive import Archive, ArchiveAction
 from ivr.config import Config
@@ -57,12 +57,24 @@ _SWITCH_S = 0.0005
 """How long a thread that writes queue_log or a web answer may keep the interpreter from the event loop, of which every
 caller's key needs several turns. Python's own 5 ms each would be heard."""
 
-_SPEECH = {
-    "no_model": "还没有语音模型，录音等待转写：请运行 ivr models install，或用 --from 文件 手工安装。",
-    "broken": "语音模型不能用，录音将等待转写：请查看日志，并运行 ivr models install 重新安装。",
-    "stopped": "语音识别没有运行，录音将等待转写。",
+_LACKS: dict[WarningCode, str] = {
+    "ami_down": "Asterisk 管理接口 {address} 未连接，正在重连。",
+    "store_failed": "数据库写入失败，通话照常，记录稍后补写：{problem}",
+    "plan_refused": "新的菜单有错，仍用原来的：{problem}",
+    "queue_log_failed": "queue_log 写不进去：{problem}",
+    "registers_refused": "来电名册不能用：{problem}",
+    "listener_failed": "紧急词监听有问题：{problem}",
+    "speech_no_model": "还没有语音模型，录音等待转写：请运行 ivr models install，或用 --from 文件 手工安装。",
+    "speech_broken": "语音模型不能用，录音将等待转写：请查看日志，并运行 ivr models install 重新安装。",
+    "speech_stopped": "语音识别没有运行，录音将等待转写。",
 }
-"""What the console says of the recogniser."""
+"""What health checks and programs are told; the console has its own words for each."""
+
+_SPEECH: dict[str, WarningCode] = {
+    "no_model": "speech_no_model",
+    "broken": "speech_broken",
+    "stopped": "speech_stopped",
+}
 
 
 class Hotline:
@@ -183,23 +195,19 @@ class Hotline:
         self.web.publish()
 
     def state(self) -> FloorView:
-        return FloorView(self.floor, lambda: [check.sentence for check in self.checks() if not check.ok])
+        return FloorView(self.floor, lambda: [check for check in self.checks() if not check.ok])
 
     def checks(self) -> list[CheckView]:
         speech = self.recogniser.state
-        link = f"Asterisk 管理接口 {self.config.ami.host}:{self.config.ami.port} 未连接，正在重连。"
-        problem = self.switchboard.problem or self.store.healthy()
-        store = f"数据库写入失败，通话照常，记录稍后补写：{problem}" if problem else ""
+        address = "" if self.ami.up and self._surveyed else f"{self.config.ami.host}:{self.config.ami.port}"
         return [
-            _check("ami", self.ami.up and self._surveyed, link),
-            _check("store", not store, store),
-            _check("plan", not self.plan_problem, f"新的菜单有错，仍用原来的：{self.plan_problem}", needed=False),
-            _check(
-                "queue_log", not self.queue_log.problem, f"queue_log 写不进去：{self.queue_log.problem}", needed=False
-            ),
-            _check("registers", not self.registers_problem, f"来电名册不能用：{self.registers_problem}", needed=False),
-            _check("listener", not self.ears.problem, f"紧急词监听有问题：{self.ears.problem}", needed=False),
-            _check("recogniser", speech.name in ("ready", "starting"), _SPEECH.get(speech.name, ""), needed=False),
+            _check("ami", "ami_down", address=address),
+            _check("store", "store_failed", problem=self.switchboard.problem or self.store.healthy()),
+            _check("plan", "plan_refused", needed=False, problem=self.plan_problem),
+            _check("queue_log", "queue_log_failed", needed=False, problem=self.queue_log.problem),
+            _check("registers", "registers_refused", needed=False, problem=self.registers_problem),
+            _check("listener", "listener_failed", needed=False, problem=self.ears.problem),
+            _check("recogniser", _SPEECH.get(speech.name, ""), needed=False),
         ]
 
     def _books(self, since: float, until: float, interval: str, queue: str | None) -> Books:
@@ -234,6 +242,7 @@ class Hotline:
                 await self._tell_late()
                 await self.channels.survey()
                 self._surveyed = True
+                self.web.publish()
             except AmiError as error:
                 # A link that broke meanwhile comes back, and with it the next survey.
                 log.warning("survey.failed", sentence=str(error))
@@ -341,8 +350,12 @@ class Hotline:
         self.web.publish()
 
 
-def _check(name: str, ok: bool, sentence: str, *, needed: bool = True) -> CheckView:
-    return CheckView(name=name, ok=ok, needed=needed, sentence="" if ok else sentence)
+def _check(name: str, code: WarningCode, *, needed: bool = True, **params: str) -> CheckView:
+    """All is well without a code, and when nothing is said of it."""
+    if not code or not all(params.values()):
+        return CheckView(name=name, ok=True, needed=needed, sentence="")
+    sentence = _LACKS[code].format(**params)
+    return CheckView(name=name, ok=False, needed=needed, code=code, params=params, sentence=sentence)
 
 
 async def serve(config: Config, root: Path, say: Say) -> int:

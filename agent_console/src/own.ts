@@ -25,13 +25,9 @@ export const ordering = ref<AgentOrder["order"] | "">("");
 /** Tell the server what the agent wants; the answer comes as a live change. */
 export async function order(what: AgentOrder["order"]): Promise<void> {
   if (ordering.value) return;
-  const { t } = i18n.global;
   ordering.value = what;
   try {
-    const talking = own.value?.status === "talking";
     await api.order(what);
-    if (talking && what === "break") ElMessage.info(t("order.breakLater"));
-    if (talking && what === "sign_out") ElMessage.info(t("order.signOutLater"));
   } catch (error) {
     tell(error);
   } finally {

@@ -30,5 +30,5 @@ export function useWords() {
     call.level ? t("call.deputyOf", { name: call.person, level: named("level", call.level) }) : call.person;
   /** The dialled number, with the name of the merged hotline that it is. */
   const dialled = (call: CallSummary): string => [call.dnis || "–", call.hotline_name].join(" ").trim();
-  return { t, locale, words, named, standing, person, dialled };
+  return { t, te, locale, words, named, standing, person, dialled };
 }

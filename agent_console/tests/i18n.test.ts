@@ -47,8 +47,13 @@ it("has every text that the pages ask for", () => {
   for (const key of asked) expect(chinese.has(key), key).toBe(true);
 });
 
+it("has a sentence for every warning of the server", () => {
+  const { enum: codes } = JSON.parse(readFileSync(join(import.meta.dirname, "../openapi.json"), "utf8")).components.schemas.CheckView.properties.code;
+  expect([...chinese.keys()].filter((key) => key.startsWith("warning.")).sort()).toEqual(codes.filter(Boolean).map((code: string) => `warning.${code}`).sort());
+});
+
 it("has no text that nothing asks for", () => {
-  const groups = ["status", "away", "stage", "outcome", "mark", "rating", "reason", "legReason", "transfer", "transferKind", "keptBy", "doing", "step", "timeline", "role", "note", "callbackReason", "callbacks.states", "callbacks.what", "order", "phone", "player", "register", "level"];
+  const groups = ["status", "away", "awayShort", "stage", "outcome", "mark", "rating", "reason", "legReason", "transfer", "transferKind", "keptBy", "doing", "step", "timeline", "role", "note", "callbackReason", "callbacks.states", "callbacks.what", "order", "phone", "player", "register", "level", "warning"];
   const unused = [...chinese.keys()].filter((key) => !groups.some((group) => key.startsWith(`${group}.`)) && !code.includes(`"${key}"`) && !code.includes(`'${key}'`));
   expect(unused).toEqual([]);
 });

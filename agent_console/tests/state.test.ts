@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import type { AgentView, CallSummary, Change, Snapshot } from "../src/api/types";
+import type { AgentView, CallSummary, Change, CheckView, Snapshot } from "../src/api/types";
 import { EMPTY, type LiveState, apply, backOff_ms } from "../src/live/state";
 
 function call(callId: string, stage: CallSummary["stage"]): CallSummary {
@@ -13,12 +13,14 @@ function call(callId: string, stage: CallSummary["stage"]): CallSummary {
 }
 
 function agent(status: AgentView["status"]): AgentView {
-  return { agent_id: "8001", name: "谭思琦", skills: ["general"], status, since: 100, reason: "", phone_reached: true, call_id: "" };
+  return { agent_id: "8001", name: "谭思琦", skills: ["general"], status, since: 100, reason: "", phone_reached: true, call_id: "", leaving: "", ready_at: null };
 }
+
+const WARNING: CheckView = { name: "recogniser", ok: false, needed: false, code: "speech_no_model", params: {}, sentence: "没有语音模型" };
 
 const snapshot: Snapshot = {
   kind: "snapshot", number: 1, now: 200, calls: [call("a", "waiting")], agents: [agent("ready")],
-  queues: [{ queue: "general", name: "综合席", waiting: 1, longest_wait_since: 150 }], warnings: ["没有语音模型"],
+  queues: [{ queue: "general", name: "综合席", waiting: 1, longest_wait_since: 150, ready: 1, signed_in: 1 }], warnings: [WARNING],
 };
 
 function change(number: number, fields: Partial<Change> = {}): Change {
@@ -54,7 +56,7 @@ describe("live state", () => {
   it("keeps queues when none are told, and warnings when they are null", () => {
     const state = after(snapshot, change(2, { queues: [], warnings: null }));
     expect(state.queues).toHaveLength(1);
-    expect(state.warnings).toEqual(["没有语音模型"]);
+    expect(state.warnings).toEqual([WARNING]);
     expect(after(snapshot, change(2, { warnings: [] })).warnings).toEqual([]);
   });
 

@@ -52,6 +52,20 @@ async def test_a_note_is_awaited_from_the_moment_there_is_a_recording(world: Wor
     assert {leg["ring_id"] for leg in call["recordings"]} == {ring_id}
 
 
+async def test_whoever_is_rung_sees_the_citizens_earlier_calls(world: World) -> None:
+    first = await world.talk("8002", ani="13900000001")
+    await world.talk("8002", ani="139000000012")
+    await world.agent_ready("8001")
+    now = await world.arrive(ani="13900000001")
+    agent, boss = await world.browser("8001"), await world.browser("banzhang")
+    for person in (agent, boss):
+        earlier = (await get(person, f"/api/calls/{now}/earlier"))["calls"]
+        assert [(call["call_id"], call["agent_id"], call["outcome"]) for call in earlier] == [(first, "8002", "answered")]
+    assert (await agent.get(f"/api/calls/{first}/earlier")).status == 404
+    withheld = await world.arrive("", ani="")
+    assert await get(boss, f"/api/calls/{withheld}/earlier") == {"calls": [], "next_before": None}
+
+
 async def test_pages_hold_every_call_once(world: World) -> None:
     made = [await world.arrive() for _ in range(5)]
     boss = await world.browser("banzhang")

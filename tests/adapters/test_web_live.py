@@ -12,7 +12,7 @@ from aiohttp import ClientWebSocketResponse, WSMsgType
 
 from ivr.adapters.web import live
 from ivr.adapters.web.desk import PARTS
-from ivr.adapters.web.schemas import Live
+from ivr.adapters.web.schemas import CheckView, Live, WarningCode
 from ivr.core import events as ev
 from ivr.core.errors import StoreError
 from tests.adapters.web_world import Client, World, build, world
@@ -43,12 +43,16 @@ async def listen(client: Client) -> tuple[Socket, dict[str, Any]]:
     return socket, await told(socket)
 
 
+def lacking(name: str, code: WarningCode, sentence: str, **params: str) -> CheckView:
+    return CheckView(name=name, ok=False, needed=True, code=code, params=params, sentence=sentence)
+
+
 def stages(messages: list[dict[str, Any]], call_id: str) -> list[str]:
     return [call["stage"] for m in messages for call in m["calls"] if call["call_id"] == call_id]
 
 
 async def test_snapshot_then_changes_without_gaps(world: World) -> None:
-    world.warnings.append("没有安装语音模型。")
+    world.warnings.append(lacking("recogniser", "speech_no_model", "没有安装语音模型。"))
     before = await world.arrive("2")
     socket, first = await listen(await world.browser("banzhang"))
     assert (first["kind"], first["number"]) == ("snapshot", 1)
@@ -58,7 +62,7 @@ async def test_snapshot_then_changes_without_gaps(world: World) -> None:
         ("general", "综合席", 0), ("enterprise", "政企通", 1), ("deputies", "人大代表专席", 0),
     ]  # fmt: skip
     assert first["queues"][1]["longest_wait_since"] == first["calls"][0]["queued_at"]
-    assert first["warnings"] == ["没有安装语音模型。"]
+    assert [w["code"] for w in first["warnings"]] == ["speech_no_model"]
 
     await world.agent_ready("8001")
     await world.answer(before)
@@ -73,12 +77,39 @@ async def test_snapshot_then_changes_without_gaps(world: World) -> None:
 
 async def test_warnings_are_told_when_they_change(world: World) -> None:
     socket, _ = await listen(await world.browser("8001"))
-    world.warnings.append("Asterisk 未连接。")
+    world.warnings.append(lacking("ami", "ami_down", "Asterisk 未连接。", address="127.0.0.1:5038"))
     world.publish()
-    assert (await told(socket))["warnings"] == ["Asterisk 未连接。"]
+    (warning,) = (await told(socket))["warnings"]
+    assert (warning["code"], warning["params"]) == ("ami_down", {"address": "127.0.0.1:5038"})
+    assert warning["sentence"] == "Asterisk 未连接。"
     world.warnings.clear()
     world.publish()
     assert (await told(socket))["warnings"] == []
+
+
+async def test_a_line_tells_how_many_agents_it_has(world: World) -> None:
+    socket, first = await listen(await world.browser("banzhang"))
+    assert {(q["ready"], q["signed_in"]) for q in first["queues"]} == {(0, 0)}
+    await world.tell(ev.AgentSignedIn(world.clock(), "8002"))
+    await world.agent_ready("8001")
+    messages = await until(socket, lambda m: any(q["ready"] for q in m["queues"]))
+    lines = {q["queue"]: (q["ready"], q["signed_in"]) for q in messages[-1]["queues"]}
+    assert lines == {"general": (1, 2), "enterprise": (1, 1), "deputies": (0, 0)}
+
+
+async def test_an_agent_sees_what_happens_after_the_call_and_when_wrap_up_ends(world: World) -> None:
+    await world.agent_ready("8001")
+    call_id = await world.arrive()
+    ring_id = await world.answer(call_id)
+    agent = await world.browser("8001")
+    socket, _ = await listen(agent)
+    for order, leaving in (("break", "break"), ("sign_out", "sign_out"), ("ready", "")):
+        async with agent.post("/api/agents/me", json={"order": order}) as answer:
+            assert (await answer.json())["leaving"] == leaving
+    await world.tell(ev.AgentHungUp(world.clock(), call_id, ring_id))
+    messages = await until(socket, lambda m: any(a["status"] == "wrap_up" for a in m["agents"]))
+    (view,) = messages[-1]["agents"]
+    assert view["ready_at"] == view["since"] + world.floor.rules.wrap_up_s
 
 
 async def test_an_agent_sees_the_own_call_all_queues_and_no_false_gap(world: World) -> None:
@@ -201,9 +232,9 @@ async def test_a_store_that_fails_does_not_blind_the_consoles(world: World) -> N
 
     world.store.session = broken
     world.now += live.RECHECK_S
-    world.warnings.append("数据库不可用。")
+    world.warnings.append(lacking("store", "store_failed", "数据库不可用。"))
     world.publish()
-    assert (await told(socket))["warnings"] == ["数据库不可用。"]
+    assert [w["code"] for w in (await told(socket))["warnings"]] == ["store_failed"]
 
 
 async def test_the_server_says_goodbye(world: World) -> None:

@@ -51,7 +51,7 @@ class World:
     now: float = field(default_factory=time.time)
     """The server's clock, which goes on by a millisecond whenever it is read."""
     loopback: bool = True
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[CheckView] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
     """Names of checks that fail."""
     switchboard: Switchboard = field(init=False)

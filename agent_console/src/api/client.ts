@@ -69,6 +69,7 @@ export const api = {
   signOut: () => ask<void>("DELETE", "/api/session"),
   calls: (fields: CallQuery) => ask<CallPage>("GET", `/api/calls?${query(fields)}`),
   call: (callId: string) => ask<CallDetail>("GET", `/api/calls/${encodeURIComponent(callId)}`),
+  earlier: (callId: string) => ask<CallPage>("GET", `/api/calls/${encodeURIComponent(callId)}/earlier`),
   moveUp: (callId: string, reason: string) =>
     ask<CallDetail>("POST", `/api/calls/${encodeURIComponent(callId)}/move-up`, { reason }),
   callbacks: (state: CallbackView["state"] | "") =>

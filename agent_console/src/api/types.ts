@@ -57,6 +57,23 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/calls/{call_id}/earlier": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Its caller's calls before it, newest first */
+        readonly get: operations["earlier_calls"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/calls/{call_id}/move-up": {
         readonly parameters: {
             readonly query?: never;
@@ -434,6 +451,13 @@ export interface components {
             readonly phone_reached: boolean;
             /** Call Id */
             readonly call_id: string;
+            /**
+             * Leaving
+             * @enum {string}
+             */
+            readonly leaving: "break" | "sign_out" | "";
+            /** Ready At */
+            readonly ready_at: number | null;
         };
         /**
          * BooksRow
@@ -749,7 +773,7 @@ export interface components {
              * Warnings
              * @default null
              */
-            readonly warnings: readonly string[] | null;
+            readonly warnings: readonly components["schemas"]["CheckView"][] | null;
         };
         /**
          * CheckView
@@ -762,6 +786,19 @@ export interface components {
             readonly ok: boolean;
             /** Needed */
             readonly needed: boolean;
+            /**
+             * Code
+             * @default
+             * @enum {string}
+             */
+            readonly code: "" | "ami_down" | "store_failed" | "plan_refused" | "queue_log_failed" | "registers_refused" | "listener_failed" | "speech_no_model" | "speech_broken" | "speech_stopped";
+            /**
+             * Params
+             * @default {}
+             */
+            readonly params: {
+                readonly [key: string]: string;
+            };
             /** Sentence */
             readonly sentence: string;
         };
@@ -1042,6 +1079,10 @@ export interface components {
             readonly waiting: number;
             /** Longest Wait Since */
             readonly longest_wait_since: number | null;
+            /** Ready */
+            readonly ready: number;
+            /** Signed In */
+            readonly signed_in: number;
         };
         /**
          * RecordingView
@@ -1116,7 +1157,7 @@ export interface components {
             /** Queues */
             readonly queues: readonly components["schemas"]["QueueView"][];
             /** Warnings */
-            readonly warnings: readonly string[];
+            readonly warnings: readonly components["schemas"]["CheckView"][];
         };
         /**
          * TimelineEntry
@@ -1366,6 +1407,37 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["CallDetail"];
+                };
+            };
+            /** @description What went wrong */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly earlier_calls: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly call_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Its caller's calls before it, newest first */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["CallPage"];
                 };
             };
             /** @description What went wrong */

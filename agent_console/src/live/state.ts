@@ -1,4 +1,4 @@
-import type { AgentView, CallSummary, Live, QueueView } from "../api/types";
+import type { AgentView, CallSummary, CheckView, Live, QueueView } from "../api/types";
 
 /** Everything live that this user may see, as of message `number`. */
 export interface LiveState {
@@ -8,7 +8,7 @@ export interface LiveState {
   readonly calls: ReadonlyMap<string, CallSummary>;
   readonly agents: ReadonlyMap<string, AgentView>;
   readonly queues: readonly QueueView[];
-  readonly warnings: readonly string[];
+  readonly warnings: readonly CheckView[];
 }
 
 export const EMPTY: LiveState = {

@@ -137,6 +137,11 @@ class Records(Database):
         sql = f"{_CALLS} where {where} order by arrived_at desc, call_id desc limit ?"
         return await self.rows(tables.call_row, sql, *(value for _, value in wanted), limit)
 
+    async def calls_of(self, ani: str, before: float, limit: int) -> list[CallRow]:
+        """From exactly this number, as it was delivered, newest first."""
+        sql = f"{_CALLS} where ani = ? and ani != '' and arrived_at < ? order by arrived_at desc limit ?"
+        return await self.rows(tables.call_row, sql, ani, before, limit)
+
     async def call(self, call_id: str) -> CallRow | None:
         return next(iter(await self.rows(tables.call_row, f"{_CALLS} where call_id = ?", call_id)), None)
 

@@ -25,7 +25,8 @@ async def order(ask: Ask) -> AgentView:
     deps = ask.parts.deps
     agent_id = _agent_id(ask)
     await deps.submit(_EVENTS[given.order](deps.clock(), agent_id))
-    return agent_view(deps.live.state().agents[agent_id])
+    state = deps.live.state()
+    return agent_view(state.agents[agent_id], state)
 
 
 async def own_phone(ask: Ask) -> PhoneSettings:

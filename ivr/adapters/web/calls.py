@@ -14,6 +14,9 @@ from ivr.adapters.web.problems import Refused
 from ivr.adapters.web.schemas import CallDetail, CallPage, CallQuery, MoveUp
 from ivr.core import events as ev
 
+EARLIER = 20
+"""Calls of the same citizen that an agent is shown."""
+
 log = structlog.get_logger()
 
 
@@ -61,6 +64,22 @@ async def call_detail(ask: Ask) -> CallDetail:
         recordings=[views.recording_view(recording) for recording in recordings],
         note=views.note_view(note, bool(recordings)),
         timeline=[views.timeline_entry(entry) for entry in timeline],
+    )
+
+
+async def earlier_calls(ask: Ask) -> CallPage:
+    """Whoever has a citizen on the telephone knows what came before, whoever talked with them then."""
+    deps = ask.parts.deps
+    call_id = ask.request.match_info["call_id"]
+    row = await deps.store.call(call_id)
+    if row is None or not views.may_see(ask.who, await deps.store.rings(call_id)):
+        raise Refused("call_not_found")
+    rows = await deps.store.calls_of(row.ani, row.arrived_at, EARLIER + 1) if row.ani else []
+    page, more = rows[:EARLIER], len(rows) > EARLIER
+    state, now = deps.live.state(), deps.clock()
+    return CallPage(
+        calls=[views.archived_summary(row, state, now) for row in page],
+        next_before=page[-1].arrived_at if more else None,
     )
 
 

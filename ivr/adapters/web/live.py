@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from ivr.adapters.web.access import Identity
 from ivr.adapters.web.ports import LiveSource, LiveState
-from ivr.adapters.web.schemas import AgentView, CallSummary, Change, LiveRequest, QueueView, Snapshot
+from ivr.adapters.web.schemas import AgentView, CallSummary, Change, CheckView, LiveRequest, QueueView, Snapshot
 from ivr.adapters.web.views import agent_view, belongs_to, call_summary, queue_views
 from ivr.core.calls import Call
 from ivr.core.errors import StoreError
@@ -54,7 +54,7 @@ class Listener:
         self._agents: set[str] = set()
         self._shown: set[str] = set()
         self._queues: list[QueueView] = []
-        self._warnings: list[str] = []
+        self._warnings: list[CheckView] = []
         self.wake.set()
 
     def mark(self, call_ids: Iterable[str], agent_ids: Iterable[str]) -> None:
@@ -85,7 +85,7 @@ class Listener:
                 number=self._number + 1,
                 now=now,
                 calls=[call_summary(call, state, now) for call in seen],
-                agents=[agent_view(a) for a in state.agents.values() if self._sees_agent(a.agent_id)],
+                agents=[agent_view(a, state) for a in state.agents.values() if self._sees_agent(a.agent_id)],
                 queues=queues,
                 warnings=warnings,
             )
@@ -124,7 +124,7 @@ class Listener:
     def _changed_agents(self, state: LiveState) -> list[AgentView]:
         agents = state.agents
         changed, self._agents = self._agents, set()
-        return [agent_view(agents[a]) for a in sorted(changed) if a in agents and self._sees_agent(a)]
+        return [agent_view(agents[a], state) for a in sorted(changed) if a in agents and self._sees_agent(a)]
 
     def _sees(self, call: Call) -> bool:
         return self.who.role != "agent" or (bool(self.who.agent_id) and belongs_to(call.rings, self.who.agent_id))
@@ -193,8 +193,7 @@ class LiveFeed:
     def _queues_now(self) -> list[QueueView]:
         """Counted once per change, not once per connection."""
         if self._queues is None:
-            state = self._source.state()
-            self._queues = queue_views(state.calls.values(), state.queues)
+            self._queues = queue_views(self._source.state())
         return self._queues
 
     async def _receive(self, socket: web.WebSocketResponse, listener: Listener) -> None:

@@ -38,6 +38,14 @@ class LiveState(Protocol):
         """Chinese names of the queues by name, in the order to show them."""
 
     @property
+    def takes(self) -> Callable[[Agent, str], bool]:
+        """Whether this queue's callers are for this agent, and not only after a while."""
+
+    @property
+    def wrap_up_s(self) -> float:
+        """After which wrap-up ends by itself."""
+
+    @property
     def departments(self) -> Mapping[str, Department]:
         """Whom a citizen can be given to, by name."""
 
@@ -50,8 +58,8 @@ class LiveState(Protocol):
         """From when on a task is called; None when it is not before a person orders it."""
 
     @property
-    def warnings(self) -> Sequence[str]:
-        """Sentences for people."""
+    def warnings(self) -> Sequence[CheckView]:
+        """Checks that fail."""
 
     @property
     def timezone(self) -> str:
@@ -246,6 +254,9 @@ class Archive(Protocol):
         hotline: str,
     ) -> Sequence[CallRow]:
         """Newest first. `agent_id` spoke with the citizen; `ani` is a part of the number; "" does not matter."""
+
+    async def calls_of(self, ani: str, before: float, limit: int) -> Sequence[CallRow]:
+        """From exactly this number, newest first."""
 
     async def call(self, call_id: str) -> CallRow | None: ...
     async def callbacks(self, states: Iterable[State], limit: int) -> Sequence[Callback]:

@@ -92,6 +92,14 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/calls", calls.list_calls, EVERYONE, "Calls, newest first", CallPage, CallQuery),
     Route("GET", "/api/calls/{call_id}", calls.call_detail, EVERYONE, "One call and its story", CallDetail),
     Route(
+        "GET",
+        "/api/calls/{call_id}/earlier",
+        calls.earlier_calls,
+        EVERYONE,
+        "Its caller's calls before it, newest first",
+        CallPage,
+    ),
+    Route(
         "POST",
         "/api/calls/{call_id}/move-up",
         calls.move_up,

@@ -312,6 +312,10 @@ class AgentView(_View):
     """Why the agent is away: `signed_in`, `break`, `no_answer`, `busy`, `rejected`, `unreachable`; else empty."""
     phone_reached: bool
     call_id: str
+    leaving: Literal["break", "sign_out", ""]
+    """What they asked for during a call, and what happens when it is over; `ready` takes it back."""
+    ready_at: float | None
+    """When wrap-up ends by itself."""
 
 
 class QueueView(_View):
@@ -319,6 +323,37 @@ class QueueView(_View):
     name: str
     waiting: int
     longest_wait_since: float | None
+    ready: int
+    """Agents of the queue's own skill who may be offered a call now."""
+    signed_in: int
+
+
+WarningCode = Literal[
+    "",
+    "ami_down",
+    "store_failed",
+    "plan_refused",
+    "queue_log_failed",
+    "registers_refused",
+    "listener_failed",
+    "speech_no_model",
+    "speech_broken",
+    "speech_stopped",
+]
+
+
+class CheckView(_View):
+    """One thing the hotline needs."""
+
+    name: str
+    ok: bool
+    needed: bool
+    """False: calls go on without it, and it only is a warning."""
+    code: WarningCode = ""
+    """What is wrong, or empty. Pages word it, with `params`, in their own language."""
+    params: dict[str, str] = {}
+    sentence: str
+    """The same in Chinese, with what mends it."""
 
 
 class Snapshot(_View):
@@ -331,7 +366,8 @@ class Snapshot(_View):
     """Live calls, and those that ended in the last five minutes."""
     agents: list[AgentView]
     queues: list[QueueView]
-    warnings: list[str]
+    warnings: list[CheckView]
+    """Checks that fail."""
     """Sentences for people, for example that no speech model is installed."""
 
 
@@ -351,7 +387,7 @@ class Change(_View):
     """Ids of calls that this client no longer sees."""
     agents: list[AgentView] = []
     queues: list[QueueView] = []
-    warnings: list[str] | None = None
+    warnings: list[CheckView] | None = None
 
 
 class Live(RootModel[Annotated[Snapshot | Change, Field(discriminator="kind")]]):
@@ -516,17 +552,6 @@ class MoveUp(BaseModel):
 
 class CallbackClosing(MoveUp):
     """A task is closed without a talk, and why."""
-
-
-class CheckView(_View):
-    """One thing the hotline needs."""
-
-    name: str
-    ok: bool
-    needed: bool
-    """False: calls go on without it, and it only is a warning."""
-    sentence: str
-    """What is wrong and what mends it, or empty."""
 
 
 class Health(_View):

@@ -71,5 +71,4 @@ def _to(ask: Ask, given: TransferOrder, call: Call) -> dict[str, str]:
 
 def _desks(agent: Agent, state: LiveState) -> list[str]:
     """Names of the queues whose citizens the agent takes."""
-    skills = {word.partition(":")[0] for word in agent.profile.skills}
-    return [name for queue, name in state.queues.items() if queue in skills]
+    return [name for queue, name in state.queues.items() if state.takes(agent, queue)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -22,7 +22,7 @@ from ivr.adapters.web.schemas import (
     RingView,
     TimelineEntry,
 )
-from ivr.core.agents import Agent
+from ivr.core.agents import Agent, Status
 from ivr.core.callbacks import Callback
 from ivr.core.calls import Call, Leg, Stage, evolve
 from ivr.core.events import from_row
@@ -206,7 +206,7 @@ def leg_views(timeline: Iterable[JournalRow]) -> list[LegView]:
 _OF_LEGS = frozenset({"LegDialled", "LegAnswered", "LegEnded", "CallKept", "CallEnded"})
 
 
-def agent_view(agent: Agent) -> AgentView:
+def agent_view(agent: Agent, state: LiveState) -> AgentView:
     return AgentView(
         agent_id=agent.agent_id,
         name=agent.profile.name,
@@ -216,18 +216,33 @@ def agent_view(agent: Agent) -> AgentView:
         reason=agent.reason,
         phone_reached=agent.phone_reached,
         call_id=agent.call_id,
+        leaving=_leaving(agent),
+        ready_at=agent.since + state.wrap_up_s if agent.status is Status.WRAP_UP else None,
     )
 
 
-def queue_views(calls: Iterable[Call], names: Mapping[str, str]) -> list[QueueView]:
-    """One line per queue, in the order of `names`."""
-    since: dict[str, list[float]] = {queue: [] for queue in names}
-    for call in calls:
+def _leaving(agent: Agent) -> Literal["break", "sign_out", ""]:
+    if not agent.signing_out:
+        return ""
+    return "sign_out" if agent.leaving_for is Status.SIGNED_OUT else "break"
+
+
+def queue_views(state: LiveState) -> list[QueueView]:
+    """One line per queue, in the plan's order; then those that callers still wait in and the plan no longer has."""
+    since: dict[str, list[float]] = {queue: [] for queue in state.queues}
+    for call in state.calls.values():
         if call.stage in _IN_LINE and call.queued_at is not None:
             since.setdefault(call.queue, []).append(call.queued_at)
+    present = [agent for agent in state.agents.values() if agent.status is not Status.SIGNED_OUT]
+    own = {queue: [agent for agent in present if state.takes(agent, queue)] for queue in state.queues}
     return [
         QueueView(
-            queue=queue, name=names.get(queue, queue), waiting=len(times), longest_wait_since=min(times, default=None)
+            queue=queue,
+            name=state.queues.get(queue, queue),
+            waiting=len(times),
+            longest_wait_since=min(times, default=None),
+            ready=sum(agent.free for agent in own.get(queue, ())),
+            signed_in=len(own.get(queue, ())),
         )
         for queue, times in since.items()
     ]
