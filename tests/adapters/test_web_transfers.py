@@ -48,6 +48,19 @@ async def test_colleagues_who_are_ready_can_take_over(talk: tuple[World, str, Cl
     assert told["agents"][0]["desks"] == [world.state().queues["general"]]
 
 
+async def test_a_desk_goes_by_the_skill_of_its_queue_whatever_the_queue_is_called(
+    talk: tuple[World, str, Client],
+) -> None:
+    world, _, agent = talk
+    await world.agent_ready("8003")
+    queues = world.floor.plan.queues
+    english = queues.queue["general"].model_copy(update={"name": "英语席", "skill": ("deputies",)})
+    longer = queues.model_copy(update={"queue": {**queues.queue, "general_en": english}})
+    world.switchboard.change_plan(world.floor.plan.model_copy(update={"queues": longer}))
+    told = await (await agent.get("/api/desk/departments")).json()
+    assert "英语席" in told["agents"][0]["desks"]
+
+
 async def test_a_colleague_is_consulted(talk: tuple[World, str, Client]) -> None:
     world, call_id, agent = talk
     status, problem = await order(agent, kind="consult", agent="8002")
