@@ -79,6 +79,17 @@ async def test_pages_hold_every_call_once(world: World) -> None:
     assert seen == made[::-1]
 
 
+async def test_a_day_of_calls_is_between_two_times(world: World) -> None:
+    calls = []
+    for _ in range(3):
+        call_id = await world.arrive()
+        calls.append((call_id, world.floor.calls[call_id].arrived_at))
+        world.now += 3600
+    boss = await world.browser("banzhang")
+    page = await get(boss, "/api/calls", since=repr(calls[1][1]), before=repr(calls[2][1]))
+    assert [call["call_id"] for call in page["calls"]] == [calls[1][0]]
+
+
 async def test_conditions_narrow_the_list(world: World) -> None:
     first = await world.talk("8001", ani="13900000001")
     second = await world.talk("8002", ani="13900000002")

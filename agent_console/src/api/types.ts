@@ -1354,6 +1354,7 @@ export interface operations {
     readonly list_calls: {
         readonly parameters: {
             readonly query?: {
+                readonly since?: number | null;
                 readonly before?: number | null;
                 readonly limit?: number;
                 readonly queue?: string;

@@ -189,6 +189,7 @@ const en: Messages = {
   },
   calls: {
     heading: "Calls",
+    day: "Day of the call",
     allQueues: "All queues",
     allOutcomes: "All outcomes",
     number: "Caller's number",

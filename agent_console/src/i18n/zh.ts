@@ -185,6 +185,7 @@ const zh = {
   },
   calls: {
     heading: "通话记录",
+    day: "来电日期",
     allQueues: "全部专席",
     allOutcomes: "全部结果",
     number: "来电号码",

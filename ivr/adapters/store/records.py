@@ -113,6 +113,7 @@ class Records(Database):
     async def calls(
         self,
         *,
+        since: float | None = None,
         before: float | None = None,
         limit: int = 50,
         agent_id: str = "",
@@ -122,8 +123,9 @@ class Records(Database):
         mark: str = "",
         hotline: str = "",
     ) -> list[CallRow]:
-        """Newest first. `before` is a time of arrival; `agent_id` spoke with the citizen; `ani` is a part of it."""
+        """Newest first, from `since` to `before`; `agent_id` spoke with the citizen; `ani` is a part of the number."""
         conditions: list[tuple[str, object]] = [
+            ("arrived_at >= ?", since),
             ("arrived_at < ?", before),
             ("call_id in (select call_id from legs where agent_id = ? and answered_at is not null)", agent_id),
             ("queue = ?", queue),

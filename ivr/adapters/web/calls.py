@@ -29,6 +29,7 @@ async def list_calls(ask: Ask) -> CallPage:
             return CallPage(calls=[], next_before=None)
         agent_id = ask.who.agent_id
     rows = await deps.store.calls(
+        since=query.since,
         before=query.before,
         limit=query.limit + 1,
         agent_id=agent_id,

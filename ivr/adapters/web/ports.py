@@ -244,6 +244,7 @@ class Archive(Protocol):
     async def calls(
         self,
         *,
+        since: float | None,
         before: float | None,
         limit: int,
         agent_id: str,

@@ -193,6 +193,8 @@ class CallQuery(BaseModel):
     """Which calls to list. All conditions must hold."""
 
     model_config = ConfigDict(extra="forbid")
+    since: float | None = None
+    """Calls that arrived at this time or later."""
     before: float | None = None
     """Calls that arrived before this time."""
     limit: Annotated[int, Field(ge=1, le=200)] = 50
