@@ -320,6 +320,16 @@ class MarkProposed:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class MarkDeclined:
+    """A supervisor sees no reason for the mark that an agent asked for."""
+
+    at: float
+    about_call: str
+    by: str
+    reason: str
+
+
 # --- decided by the core, journalled before they are applied ---------------------------------------------------------
 
 
@@ -652,7 +662,8 @@ Event = (
     CallArrived | StepEnded | AgentAnswered | RingEnded | AgentHungUp | CallerHungUp | CallFellBack | CallFound
     | FallbackAnswered | CallUnattended | CitizenNotReached
     | CallsCounted | PhoneReached | PhoneLost | AgentSignedIn | AgentSignedOut | AgentPressedReady | AgentPressedBreak
-    | CallerMarked | MarkLifted | MarkProposed | CallerRecognised | CallerSlowed | HotlineRecognised
+    | CallerMarked | MarkLifted | MarkProposed | MarkDeclined
+    | CallerRecognised | CallerSlowed | HotlineRecognised
     | StepStarted | LanguageChosen | CallQueued | OverloadMet | CallOffered | RatingGiven | CallDismissed | CallEnded
     | AgentSetAside | WrapUpEnded
     | CallMovedUp | EmergencyHeard | CallerKnown | RecordingFinished | NoteWritten | LegDialled | LegAnswered | LegEnded

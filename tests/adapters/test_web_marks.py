@@ -41,6 +41,22 @@ async def test_an_agent_proposes_and_a_supervisor_marks_and_lifts(world: World) 
     assert not world.floor.calls[await world.arrive("", ANI)].slowed_by
 
 
+async def test_a_supervisor_declines_a_proposal(world: World) -> None:
+    call_id = await world.talk("8001", ANI)
+    agent, boss = await world.browser("8001"), await world.browser("banzhang")
+    address = f"/api/calls/{call_id}/proposal"
+    await agent.post(address, json={"reason": "说话难听"})
+    assert (await agent.delete(address, json={"reason": "算了"})).status == 403
+    assert (await boss.delete(address, json={"reason": " "})).status == 400
+    assert (await (await boss.delete(address, json={"reason": "听过录音，不属实"})).json())["number"] == ANI
+    assert (await (await boss.get("/api/marks")).json())["proposals"] == []
+    answer = await boss.delete(address, json={"reason": "再来"})
+    assert (answer.status, (await answer.json())["code"]) == (404, "proposal_not_found")
+    assert (await world.store.journal_after(0, 1000))[-1].kind == "MarkDeclined"
+    await agent.post(address, json={"reason": "又来了"})
+    assert [p["reason"] for p in (await (await boss.get("/api/marks")).json())["proposals"]] == ["又来了"]
+
+
 async def test_a_mark_is_over_after_its_days(world: World) -> None:
     boss = await world.program("supervisor")
     await boss.post("/api/marks", json={"number": ANI, "reason": "反复辱骂", "days": 30})

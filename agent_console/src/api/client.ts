@@ -79,6 +79,8 @@ export const api = {
   callBack: (taskId: string) => ask<CallbackView>("POST", `/api/callbacks/${encodeURIComponent(taskId)}/call`),
   proposeMark: (callId: string, reason: string) =>
     ask<ProposalView>("POST", `/api/calls/${encodeURIComponent(callId)}/proposal`, { reason }),
+  declineMark: (callId: string, reason: string) =>
+    ask<ProposalView>("DELETE", `/api/calls/${encodeURIComponent(callId)}/proposal`, { reason }),
   marks: () => ask<MarksView>("GET", "/api/marks"),
   mark: (order: MarkOrder) => ask<MarkView>("POST", "/api/marks", order),
   liftMark: (number: string, reason: string) => ask<MarkView>("DELETE", `/api/marks/${encodeURIComponent(number)}`, { reason }),

@@ -119,7 +119,8 @@ export interface paths {
         readonly put?: never;
         /** Propose that its caller be marked as a nuisance */
         readonly post: operations["propose"];
-        readonly delete?: never;
+        /** Decline an agent's proposal, with a reason */
+        readonly delete: operations["decline"];
         readonly options?: never;
         readonly head?: never;
         readonly patch?: never;
@@ -1535,6 +1536,41 @@ export interface operations {
         };
         readonly responses: {
             /** @description Propose that its caller be marked as a nuisance */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ProposalView"];
+                };
+            };
+            /** @description What went wrong */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly decline: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly call_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["MarkLift"];
+            };
+        };
+        readonly responses: {
+            /** @description Decline an agent's proposal, with a reason */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;

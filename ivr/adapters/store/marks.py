@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlite_utils import Database as Connection
 
 from ivr.adapters.store.database import Database
-from ivr.core.events import CallerMarked, Event, MarkLifted, MarkProposed
+from ivr.core.events import CallerMarked, Event, MarkDeclined, MarkLifted, MarkProposed
 from ivr.core.marks import MOST_DAYS, Mark
 
 
@@ -59,6 +59,8 @@ def keep(db: Connection, event: Event) -> None:
             values = [event.about_call, event.number, event.by, event.reason, event.at]
             columns = "call_id, number, proposed_by, reason, at"
             db.execute(f"insert or replace into mark_proposals ({columns}) values (?, ?, ?, ?, ?)", values)
+        case MarkDeclined():
+            db.execute("delete from mark_proposals where call_id = ?", [event.about_call])
 
 
 def _lift(db: Connection, number: str, at: float, by: str, reason: str) -> None:

@@ -6,6 +6,7 @@ from urllib.parse import unquote
 
 from ivr.adapters.web import views
 from ivr.adapters.web.desk import Ask
+from ivr.adapters.web.ports import Proposal
 from ivr.adapters.web.problems import Refused
 from ivr.adapters.web.schemas import MarkLift, MarkOrder, MarkProposal, MarksView, MarkView, ProposalView
 from ivr.core import events as ev
@@ -21,9 +22,7 @@ async def list_marks(ask: Ask) -> MarksView:
     proposals = await deps.store.mark_proposals(deps.clock())
     return MarksView(
         marks=[_view(mark) for mark in deps.live.state().marks.holding(deps.clock())],
-        proposals=[
-            ProposalView(call_id=p.call_id, number=p.number, by=p.by, reason=p.reason, at=p.at) for p in proposals
-        ],
+        proposals=[_proposal(p) for p in proposals],
     )
 
 
@@ -63,6 +62,23 @@ async def propose(ask: Ask) -> ProposalView:
     event = ev.MarkProposed(deps.clock(), call_id, row.ani, ask.who.user, given.reason)
     await deps.submit(event)
     return ProposalView(call_id=call_id, number=event.number, by=event.by, reason=event.reason, at=event.at)
+
+
+async def decline(ask: Ask) -> ProposalView:
+    """The proposal that was declined."""
+    given: MarkLift = ask.given
+    deps = ask.parts.deps
+    call_id = ask.request.match_info["call_id"]
+    proposals = await deps.store.mark_proposals(deps.clock())
+    found = next((p for p in proposals if p.call_id == call_id), None)
+    if found is None:
+        raise Refused("proposal_not_found")
+    await deps.submit(ev.MarkDeclined(deps.clock(), call_id, ask.who.user, given.reason))
+    return _proposal(found)
+
+
+def _proposal(p: Proposal) -> ProposalView:
+    return ProposalView(call_id=p.call_id, number=p.number, by=p.by, reason=p.reason, at=p.at)
 
 
 def _view(mark: Mark) -> MarkView:

@@ -60,6 +60,7 @@ PROBLEMS: dict[str, Kind] = {
         "The recording's file is not in the recordings folder: tell the administrator.",
     ),
     "mark_not_found": Kind(404, "这个号码没有标记。", "This number has no mark."),
+    "proposal_not_found": Kind(404, "没有这项申请，可能已经处理。", "There is no such proposal: it may be settled."),
     "number_withheld": Kind(409, "来电没有显示号码，无法标记。", "The number was withheld: it cannot be marked."),
     "method_not_allowed": Kind(405, "此地址不支持该操作。", "This address does not support that method."),
     "not_waiting": Kind(409, "这通电话不在排队，无法提前。", "This call is not in the line, and cannot be moved up."),

@@ -165,7 +165,7 @@ class Floor:
         match event:
             case ev.PhoneReached() | ev.PhoneLost():
                 return self._change_agent(event.phone, event)
-            case ev.CallsCounted() | ev.CallbackImpossible() | ev.MarkProposed():
+            case ev.CallsCounted() | ev.CallbackImpossible() | ev.MarkProposed() | ev.MarkDeclined():
                 return True
             case ev.CallerMarked():
                 self.marks = self.marks.set(Mark(event.number, event.by, event.reason, event.at, event.until))
