@@ -2,7 +2,7 @@ import { type Ref, onUnmounted, ref, shallowRef, watch } from "vue";
 
 import { ApiError, api } from "../api/client";
 import type { CallDetail } from "../api/types";
-import { live } from "../live/link";
+import { live, up } from "../live/link";
 import { lost } from "../session";
 
 /** A note may be written long after its call left the live view, so a pending one is asked for again. */
@@ -47,6 +47,7 @@ export function useCallDetail(callId: Ref<string>) {
     () => live.value.calls.get(callId.value),
     (now, before) => now && before && now !== before && void load(),
   );
+  watch(up, (now) => now && problem.value && void load());
   onUnmounted(() => {
     asked += 1;
     window.clearTimeout(timer);
