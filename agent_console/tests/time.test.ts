@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 
-import { dateTime, dayStart, duration, grouped, shortMoment, setZone, timeOfDay } from "../src/calls/time";
+import { dateTime, dayStart, duration, grouped, period, shortMoment, setZone, timeOfDay } from "../src/calls/time";
 
 const ZONE = "Asia/Shanghai";
 const MOMENT = Date.UTC(2026, 10, 23, 6, 3, 5) / 1000;
@@ -38,6 +38,14 @@ it.each([
   const begin = dayStart(day, 0, zone);
   expect(dateTime(begin, zone)).toBe(`${day} 00:00:00`);
   expect((dayStart(day, 1, zone) - begin) / 3600).toBe(hours);
+});
+
+it("writes periods without saying anything twice", () => {
+  const day = dayStart("2026-11-23", 0, ZONE);
+  expect(period(day, day + 86_400, ZONE)).toBe("2026-11-23");
+  expect(period(day, day + 3 * 86_400, ZONE)).toBe("2026-11-23 – 2026-11-25");
+  expect(period(day, day + 3_600, ZONE)).toBe("2026-11-23 00:00–01:00");
+  expect(period(day + 82_800, day + 86_400, ZONE)).toBe("2026-11-23 23:00–24:00");
 });
 
 it("groups mobile numbers, and landlines with their area code", () => {

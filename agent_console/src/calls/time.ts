@@ -32,6 +32,16 @@ export function shortMoment(at_s: number, now_s: number, zone = hotline.value): 
   return day(at_s) === day(now_s) ? timeOfDay(at_s, zone) : dateTime(at_s, zone);
 }
 
+/** From one moment to another: "2026-11-23", "2026-11-23 – 2026-11-25" for whole days, else "2026-11-23 14:00–14:30". */
+export function period(start_s: number, end_s: number, zone = hotline.value): string {
+  const [start, end] = [dateTime(start_s, zone), dateTime(end_s, zone)];
+  const [day, last] = [start.slice(0, 10), dateTime(end_s - 1, zone).slice(0, 10)];
+  if (start.endsWith("00:00:00") && end.endsWith("00:00:00"))
+    return day === last ? day : `${day} – ${last}`;
+  const until = end.endsWith("00:00:00") ? `${last} 24:00` : end.slice(0, 16);
+  return `${start.slice(0, 16)}–${day === last ? until.slice(11) : until}`;
+}
+
 /** When a day like "2026-11-23" begins; `days` later when given. Clocks that are put on at midnight are none of ours. */
 export function dayStart(day: string, days = 0, zone = hotline.value): number {
   const there_s = Date.parse(`${day}T00:00:00Z`) / 1000 + 86_400 * days;

@@ -214,8 +214,6 @@ const en: Messages = {
     day: "By day",
     minutes: "{minutes} minutes",
     csv: "Download CSV",
-    start: "Start",
-    end: "End",
     offered: "Offered",
     queued: "Queued",
     level: "Answered in {seconds} s",

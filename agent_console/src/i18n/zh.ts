@@ -210,8 +210,6 @@ const zh = {
     day: "按天",
     minutes: "{minutes} 分钟",
     csv: "下载 CSV",
-    start: "开始",
-    end: "结束",
     offered: "来电",
     queued: "排队",
     level: "{seconds} 秒内接通率",
