@@ -77,7 +77,7 @@ const zh = {
     refused: "电话注册被拒绝",
     elsewhere: "电话在另一个页面中使用",
     take: "在本页使用",
-    unreached: "交换机还没有收到本机电话的注册，暂不派话",
+    unreached: "电话还没有在交换机注册，暂不派话",
     incoming: "来电",
     callback: "回拨市民",
     calling: "正在呼叫",
