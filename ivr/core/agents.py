@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from ivr.core import events as ev
 from ivr.core.events import Event
+from ivr.core.spans import is_over
 
 
 class Status(StrEnum):
@@ -47,6 +48,8 @@ class Agent:
     call_id: str = ""
     ring_id: str = ""
     phone_reached: bool = False
+    lost_at: float = 0.0
+    """When their telephone was last heard of; of no matter while it is reached."""
     signing_out: bool = False
     """They pressed sign out or break while a call was theirs: it happens when the call is over."""
     leaving_for: Status = Status.AWAY
@@ -65,6 +68,11 @@ class Agent:
         """Not free yet, but a call may be kept for them."""
         return self.status is Status.WRAP_UP and self.phone_reached
 
+
+GONE_S = 60.0
+"""So long an agent is counted on who was set aside, or whose telephone is out of reach."""
+BREAK_S = 900.0
+"""So long one who is on a break, or has signed in and not pressed ready."""
 
 _BUSY = frozenset({Status.RESERVED, Status.TALKING})
 
@@ -90,7 +98,8 @@ _REASONS = {ev.AgentSignedIn: "signed_in", ev.AgentPressedBreak: "break"}
 def evolve(agent: Agent, event: Event) -> Agent:
     """The agent after an event that concerns them (the caller of this function picks those)."""
     if isinstance(event, ev.PhoneReached | ev.PhoneLost):
-        return replace(agent, phone_reached=isinstance(event, ev.PhoneReached))
+        reached = isinstance(event, ev.PhoneReached)
+        return agent if reached is agent.phone_reached else replace(agent, phone_reached=reached, lost_at=event.at)
     if agent.status in _BUSY:
         match event:
             case ev.AgentSignedOut():
@@ -115,6 +124,16 @@ def evolve(agent: Agent, event: Event) -> Agent:
     if status in (Status.READY, Status.SIGNED_OUT, Status.AWAY):
         return replace(agent, call_id="", ring_id="", signing_out=False)
     return agent
+
+
+def is_gone(agent: Agent, now: float) -> bool:
+    """Whether nobody should wait for them: people go home and forget to sign out."""
+    if agent.status not in (Status.AWAY, Status.READY):
+        return agent.status is Status.SIGNED_OUT
+    if not agent.phone_reached and is_over(agent.lost_at, GONE_S, now):
+        return True
+    on_break = agent.reason in _REASONS.values()
+    return agent.status is Status.AWAY and is_over(agent.since, BREAK_S if on_break else GONE_S, now)
 
 
 def released(agent: Agent, at: float) -> Agent:

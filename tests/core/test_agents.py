@@ -48,3 +48,27 @@ def test_a_ring_that_the_caller_ended_costs_no_idle_time() -> None:
     agent = agents.evolve(agent, ev.CallOffered(50.0, "1.1", "1.1/1", "8001", ()))
     agent = agents.released(agent, 60.0)
     assert (agent.status, agent.idle_since, agent.since) == (Status.READY, 10.0, 60.0)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "reached", "counts_s"),
+    [
+        (Status.SIGNED_OUT, "", True, 0.0),
+        (Status.READY, "", True, None),
+        (Status.READY, "", False, agents.GONE_S),
+        (Status.AWAY, "no_answer", True, agents.GONE_S),
+        (Status.AWAY, "break", True, agents.BREAK_S),
+        (Status.AWAY, "signed_in", True, agents.BREAK_S),
+        (Status.AWAY, "break", False, agents.GONE_S),
+        (Status.TALKING, "", False, None),
+        (Status.RESERVED, "", False, None),
+        (Status.WRAP_UP, "", False, None),
+    ],
+)
+def test_how_long_an_agent_is_counted_on(status: Status, reason: str, reached: bool, counts_s: float | None) -> None:
+    since = 1000.0
+    agent = dataclasses.replace(
+        AGENT, status=status, since=since, reason=reason, phone_reached=reached, lost_at=since if not reached else 0.0
+    )
+    for seconds in (0.0, 59.0, 61.0, 899.0, 901.0, 86400.0):
+        assert agents.is_gone(agent, since + seconds) is (counts_s is not None and seconds >= counts_s)

@@ -1,7 +1,7 @@
 """Random call stories: whatever people and agents do, every call ends in exactly one outcome and nobody is stranded."""
 
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import time
 from random import Random
 
@@ -34,11 +34,11 @@ def _waiter(call: Call) -> Waiter:
 
 def _check_line(floor: Floor, now: float) -> None:
     """The line is what calls and agents say: one filled from them is the same, and `routing` counts the same places."""
-    queues, order = floor.plan.queues.queue, floor.plan.queues.order
+    queues, order, agents = floor.plan.queues.queue, floor.plan.queues.order, floor.agents.values()
     kept = [place.waiter for name, place in floor.line._places.items() if name in floor.callbacks]
     hall = routing.Hall(
         [*kept, *(_waiter(call) for call in floor.calls.values() if call.stage is Stage.WAITING)],
-        list(floor.agents.values()),
+        [replace(agent, status=Status.SIGNED_OUT) if agent.agent_id in floor.absent else agent for agent in agents],
         queues,
         order,
         now,
@@ -49,8 +49,8 @@ def _check_line(floor: Floor, now: float) -> None:
     for waiter in hall.waiting:
         fresh.join(**asdict(waiter))
         assert floor.line.ahead_of(waiter.call_id, now) == routing.ahead_of(waiter, hall)
-    for agent in floor.agents.values():
-        if agent.status is not Status.SIGNED_OUT:
+    for agent in agents:
+        if agent.status is not Status.SIGNED_OUT and agent.agent_id not in floor.absent:
             fresh.sign_in(agent.agent_id, agent.profile.skills)
             fresh.free(agent.agent_id, agent.idle_since) if agent.free else fresh.busy(agent.agent_id, soon=agent.soon)
     fresh.next_match(now)

@@ -84,6 +84,8 @@ class Floor:
         self.agents: dict[str, Agent] = {p.agent_id: Agent(p) for p in profiles}
         self.callbacks: dict[str, Callback] = {}
         """Tasks by id: the open ones, and those that ended a moment ago."""
+        self.absent: set[str] = set()
+        """Agents who are signed in, and on whom nobody counts any more. See `agents.is_gone`."""
         self.changed_calls: set[str] = set()
         self.changed_agents: set[str] = set()
         self.changed_callbacks: set[str] = set()
@@ -277,7 +279,7 @@ class Floor:
             known = self.agents.get(saved.agent_id)
             if known is None:
                 continue
-            agent = replace(saved, profile=known.profile, phone_reached=False)
+            agent = replace(saved, profile=known.profile, phone_reached=False, lost_at=now)
             call = self.calls.get(agent.call_id)
             if agent.status in (Status.RESERVED, Status.TALKING) and not (
                 call and any(ring.open and ring.ring_id == agent.ring_id for ring in call.rings)
@@ -411,6 +413,7 @@ class Floor:
     # --- what time brings ---
 
     def _due(self, now: float) -> Iterator[Event | Action]:
+        self._look_who_is_there(now)
         calling_back.seat_all(self, now)
         yield from waiting.matches(self, now)
         for call_id, call in list(self.calls.items()):
@@ -422,6 +425,13 @@ class Floor:
         for agent in self.agents.values():
             if agent.status is Status.WRAP_UP and is_over(agent.since, self.rules.wrap_up_s, now):
                 yield ev.WrapUpEnded(now, agent.agent_id)
+
+    def _look_who_is_there(self, now: float) -> None:
+        for agent in self.agents.values():
+            gone = agent.status is not Status.SIGNED_OUT and agent_states.is_gone(agent, now)
+            if gone is not (agent.agent_id in self.absent):
+                self.absent ^= {agent.agent_id}
+                self._seat_agent(agent)
 
     def resume(self) -> Iterator[Action]:
         """After `restore`: the work on ended conversations that a crash may have cut off."""
@@ -484,10 +494,11 @@ class Floor:
     def _set_agent(self, agent: Agent) -> None:
         self.agents[agent.agent_id] = agent
         self.changed_agents.add(agent.agent_id)
+        self.absent.discard(agent.agent_id)  # whoever does anything is there, until `tick` has looked
         self._seat_agent(agent)
 
     def _seat_agent(self, agent: Agent) -> None:
-        if agent.status is Status.SIGNED_OUT:
+        if agent.status is Status.SIGNED_OUT or agent.agent_id in self.absent:
             self.line.sign_out(agent.agent_id)
             return
         self.line.sign_in(agent.agent_id, agent.profile.skills)
