@@ -136,10 +136,11 @@ class Line:
         return True
 
     def ahead_of(self, call_id: str, now: float) -> int:
-        """How many callers stand before this one, who waits, whom an agent of their queue's first step may take."""
+        """How many callers stand before this one, who waits, whom an agent of the first step with people may take."""
         self._settle(now)
         place = self._places[call_id]
-        return bisect_left(self._pools[self._steps_for(place.waiter)[0][1]].callers, place.key)
+        group = next(filter(self._staffed, place.groups), place.groups[0])
+        return bisect_left(self._pools[group].callers, place.key)
 
     def why_waiting(self, call_id: str, now: float) -> tuple[str, ...]:
         """Why nobody has taken this caller so far; () when they do not wait."""

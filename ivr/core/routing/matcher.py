@@ -95,8 +95,9 @@ def match(
 
 
 def ahead_of(waiter: Waiter, hall: Hall) -> int:
-    """How many callers stand before this one whom an agent of their queue's first step may take."""
-    group = hall.steps_for(waiter)[0][1]
+    """How many callers stand before this one whom an agent of the first step with people may take."""
+    open_now = hall.groups(waiter)
+    group = next((group for group in open_now if group in hall.staffed), open_now[0])
     mine = key_of(waiter, hall.queues[waiter.queue], hall.order)
     return sum(
         key_of(other, hall.queues[other.queue], hall.order) < mine
