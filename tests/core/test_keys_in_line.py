@@ -5,6 +5,7 @@ from random import Random
 import pytest
 
 from ivr.core import actions as do
+from ivr.core import events as ev
 from ivr.core.calls import Outcome, Stage
 from tests.core.callers import Caller, works
 from tests.core.world import World, keyed_plan, plan_of, shipped_tables
@@ -12,7 +13,9 @@ from tests.core.world import World, keyed_plan, plan_of, shipped_tables
 
 @pytest.fixture
 def world() -> World:
-    return World(Random(0), keyed_plan())
+    world = World(Random(0), keyed_plan())
+    world.tell(ev.AgentSignedIn(world.now, "8001"))
+    return world
 
 
 @pytest.fixture
@@ -97,6 +100,7 @@ def test_a_caller_who_cut_the_notice_off_hears_it_before_any_key_counts(world: W
     city, queues = shipped_tables()
     queues["queue"]["enterprise"] |= {"prompt": ["callback_offer"], "key": {"1": {"queue": "general"}}}
     world = World(Random(0), plan_of(city, queues))
+    world.tell(ev.AgentSignedIn(world.now, "8001"))
     caller = Caller(world)
     caller.press("2", after_s=0.1)
     order = caller.hears()

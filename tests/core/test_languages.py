@@ -45,6 +45,7 @@ def test_the_prompts_are_those_of_the_language_or_the_usual_ones(caller: Caller)
 
 
 def test_the_caller_waits_in_the_line_of_the_language(caller: Caller) -> None:
+    caller.world.tell(ev.AgentSignedIn(caller.world.now, "8001"))
     caller.press("")
     order = caller.hears()
     assert caller.call.queue == "general_en" and isinstance(order, do.Say) and order.prompts == ("en/queue_next",)

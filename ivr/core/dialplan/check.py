@@ -219,6 +219,7 @@ def _prompts(city: City, queues: Queues, hotlines: Hotlines, days: LeaderDays | 
     for expected_s in (*(60 * minutes for minutes in EXPECTED_MIN), math.inf):
         if told := announce.prompt_for_wait(expected_s):
             yield "queues.toml: announce.expected", told
+    yield "queues.toml: announce.nobody", announce.nobody
     yield "queues.toml: announce.busy", announce.busy
 
 

@@ -122,6 +122,8 @@ class Announce(Table):
     most: Annotated[int, Field(ge=1, le=99)]
     many: Name
     every_s: Annotated[float, Field(ge=10, le=600)] = 30
+    nobody: Name = "lines_full"
+    """Said instead of the place while nobody is there, at this desk or at one that stands in."""
     busy: Name
     busy_after_s: Annotated[float, Field(ge=10, le=3600)] = 60
 

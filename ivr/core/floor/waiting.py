@@ -11,8 +11,10 @@ from ivr.core import routing
 from ivr.core.actions import Action
 from ivr.core.calls import Call, Stage
 from ivr.core.dialplan import Led, menu
+from ivr.core.dialplan.targets import Target
 from ivr.core.events import Event
 from ivr.core.floor import calling_back, desks, leading, leases, overload, steps, transfers
+from ivr.core.numbers import national
 from ivr.core.routing.standing import priority_there
 from ivr.core.spans import is_over
 
@@ -72,13 +74,12 @@ def move_due(floor: Floor, call: Call, now: float) -> Iterator[Event | Action]:
     if call.stage is not Stage.WAITING or call.step:
         return
     plan = floor.plan_of(call.call_id)
-    home = call.instead_of if call.instead_of in plan.queues.queue else call.queue
+    home = _home(floor, call)
     if led := menu.after_leader(plan, home, call.about, now):
         yield leading.queued(floor, call, led, now)
         return
-    days = plan.leader_days
-    desk = desks.standing_in(plan, floor.line, home, call.seats if days and home == days.queue else (), now)
-    if desk and desk.transfer and desk.transfer not in {leg.number for leg in call.legs}:
+    desk = _desk(floor, call, now)
+    if desk and desk.transfer and desk.transfer not in _dialled(call):
         yield from transfers.lead(floor, call, Led(desk, f"nobody signed in for {home}"), now)
         return
     queue = desk.queue if desk and desk.queue else home
@@ -88,6 +89,22 @@ def move_due(floor: Floor, call: Call, now: float) -> Iterator[Event | Action]:
         mark, say = (desk.mark, desk.say) if desk and away else ("", ())
         priority = priority_there(plan.queues.queue, call.queue, queue, call.priority)
         yield ev.CallQueued(now, call.call_id, queue, why, mark, say, priority, instead_of=home if away else "")
+
+
+def _home(floor: Floor, call: Call) -> str:
+    """The line that the caller wanted."""
+    return call.instead_of if call.instead_of in floor.plan_of(call.call_id).queues.queue else call.queue
+
+
+def _desk(floor: Floor, call: Call, now: float) -> Target | None:
+    """What stands in for the line that the caller wanted."""
+    plan, home = floor.plan_of(call.call_id), _home(floor, call)
+    leaders = plan.leader_days is not None and home == plan.leader_days.queue
+    return desks.standing_in(plan, floor.line, home, call.seats if leaders else (), now)
+
+
+def _dialled(call: Call) -> set[str]:
+    return {leg.number for leg in call.legs}
 
 
 def announce_due(floor: Floor, call: Call, now: float) -> Iterator[Event | Action]:
@@ -144,13 +161,24 @@ def matches(floor: Floor, now: float) -> Iterator[Event]:
         yield ev.CallOffered(now, pair.call_id, ring_id, pair.agent_id, pair.why)
 
 
+def _nobody_there(floor: Floor, call: Call, now: float) -> bool:
+    """At this desk or at one that stands in, and the duty mobile has been tried."""
+    if floor.line.staffed(call.queue, floor.seats_of(call), later=True):
+        return False
+    desk = _desk(floor, call, now)
+    return desk is None or (desk.transfer is not None and desk.transfer in _dialled(call))
+
+
 def _next(floor: Floor, now: float) -> routing.Match | None:
     return None if floor.closing else floor.line.next_match(now)
 
 
 def _place(floor: Floor, call: Call, now: float) -> tuple[str, ...]:
-    """The place in the line, and what wait is to be expected."""
-    announce = floor.plan_of(call.call_id).queues.announce
+    """The place in the line, and what wait is to be expected; or that nobody is there."""
+    plan = floor.plan_of(call.call_id)
+    announce = plan.queues.announce
+    if _nobody_there(floor, call, now):
+        return (announce.nobody if national(call.ani) else plan.city.callback.impossible,)
     place = announce.prompt_for(floor.line.ahead_of(call.call_id, now))
     waits = floor.waits.get(call.queue)
     expected = announce.prompt_for_wait(waits.expected_s(now, call.wait_s(now) or 0.0)) if waits else None
