@@ -96,7 +96,9 @@ def test_the_duty_mobile_is_called_once_when_nobody_is_signed_in() -> None:
 def test_a_callback_waits_at_the_desk_that_stands_in() -> None:
     """Who gave up in the line of a desk that has gone home is called back by those who are there."""
     rules = Rules(callback=Dialling(True, time(0), time(23, 59, 59), missed_after_s=0))
-    world = World(Random(0), _plan(), rules=rules)
+    city, queues = shipped_tables()
+    queues["queue"]["deputies"]["step"] = []
+    world = World(Random(0), plan_of(city, queues), rules=rules)
     world.tell(ev.AgentSignedIn(world.now, "8003"))
     caller = Caller(world, "13907330001", "12346")
     assert caller.call.queue == "deputies"

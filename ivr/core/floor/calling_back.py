@@ -15,7 +15,7 @@ from ivr.core.events import Event
 from ivr.core.floor import desks, steps
 from ivr.core.numbers import national
 from ivr.core.routing import Match
-from ivr.core.routing.standing import priority_there
+from ivr.core.routing.standing import priority_kept
 from ivr.core.spans import is_over
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _line(floor: Floor, task: Callback, now: float) -> tuple[str, int | None]:
     desk = desks.standing_in(plan, floor.line, queue, (), now)
     if desk is None or desk.queue is None or (chosen and queue in chosen.queue.values()):
         return queue, task.priority
-    return desk.queue, priority_there(plan.queues.queue, queue, desk.queue, task.priority)
+    return desk.queue, priority_kept(plan.queues.queue, queue, task.priority)
 
 
 def _on_the_line(floor: Floor) -> frozenset[str]:

@@ -12,7 +12,7 @@ from ivr.core.dialplan import Led, menu, pins
 from ivr.core.dialplan.targets import Target
 from ivr.core.events import Event
 from ivr.core.floor import calling_back, desks, steps, transfers
-from ivr.core.routing.standing import priority_there
+from ivr.core.routing.standing import priority_kept
 
 if TYPE_CHECKING:
     from ivr.core.floor.floor import Floor
@@ -116,7 +116,7 @@ def queued(floor: Floor, call: Call, led: Led, at: float) -> ev.CallQueued:
     queue = str(desk.queue) if desk and other else name
     priority = target.priority
     if other and not target.emergency:
-        priority = priority_there(plan.queues.queue, name, queue, priority)
+        priority = priority_kept(plan.queues.queue, name, priority)
     slowed = call.slowed_by and call.queued_at is None and not target.emergency
     say = plan.pacing.say(call.slowed_by) if slowed else ()
     return ev.CallQueued(

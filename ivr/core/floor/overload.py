@@ -18,7 +18,7 @@ from ivr.core.events import Event
 from ivr.core.floor import calling_back, leading, steps
 from ivr.core.routing.expected_wait import LONGEST_S, Waits
 from ivr.core.routing.line import Line
-from ivr.core.routing.standing import priority_there
+from ivr.core.routing.standing import priority_kept
 
 if TYPE_CHECKING:
     from ivr.core.floor.floor import Floor
@@ -103,6 +103,6 @@ def _over(floor: Floor, call: Call, rule: Overload, why: str, now: float, say: t
     """Into the other line."""
     plan = floor.plan_of(call.call_id)
     other = plan.line_for(str(rule.queue), call.language)
-    priority = priority_there(plan.queues.queue, call.queue, other, call.priority)
+    priority = priority_kept(plan.queues.queue, call.queue, call.priority)
     yield ev.OverloadMet(now, call.call_id, call.queue, why)
     yield ev.CallQueued(now, call.call_id, other, why, say=(*say, *rule.say), priority=priority)

@@ -15,7 +15,7 @@ from ivr.core.dialplan.targets import Target
 from ivr.core.events import Event
 from ivr.core.floor import calling_back, desks, leading, leases, overload, steps, transfers
 from ivr.core.numbers import national
-from ivr.core.routing.standing import priority_there
+from ivr.core.routing.standing import priority_kept
 from ivr.core.spans import is_over
 
 DAY_S = 86400.0
@@ -87,7 +87,7 @@ def move_due(floor: Floor, call: Call, now: float) -> Iterator[Event | Action]:
         away = queue != home
         why = f"nobody signed in for {home}" if away else f"somebody signed in for {home}"
         mark, say = (desk.mark, desk.say) if desk and away else ("", ())
-        priority = priority_there(plan.queues.queue, call.queue, queue, call.priority)
+        priority = priority_kept(plan.queues.queue, call.queue, call.priority)
         yield ev.CallQueued(now, call.call_id, queue, why, mark, say, priority, instead_of=home if away else "")
 
 

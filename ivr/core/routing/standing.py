@@ -47,12 +47,11 @@ def priority_of(waiter: Waiter, queue: Queue) -> int:
     return queue.priority if waiter.priority is None else waiter.priority
 
 
-def priority_there(queues: Mapping[str, Queue], queue: str, other: str, priority: int | None) -> int:
-    """Of a caller who is led from a queue to another one: what counted here counts there, too; it is part of the place.
-
-    `priority`: instead of the queue's.
+def priority_kept(queues: Mapping[str, Queue], queue: str, priority: int | None) -> int:
+    """Of a caller whom a rule leads from this queue to another one: it is part of the place, which they neither lose
+    nor gain by. `priority`: instead of the queue's.
     """
-    return max(queues[queue].priority if priority is None else priority, queues[other].priority)
+    return queues[queue].priority if priority is None else priority
 
 
 def key_of(waiter: Waiter, queue: Queue, order: Order) -> Key:

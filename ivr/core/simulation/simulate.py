@@ -23,7 +23,7 @@ from ivr.core.floor import overload
 from ivr.core.floor.abuse import Traffic
 from ivr.core.routing.expected_wait import Waits
 from ivr.core.routing.line import Line
-from ivr.core.routing.standing import priority_there
+from ivr.core.routing.standing import priority_kept
 from ivr.core.simulation.callbacks import Tasks
 from ivr.core.simulation.demand import DAY_S, Caller
 from ivr.core.simulation.figures import INTERVAL_S, SERVICE_S, Figures
@@ -303,7 +303,7 @@ class _Run:
         if rule.queue is None:
             return
         self._of(self.callers[n]).overflowed += len(waiting.met) == 1
-        waiting.priority = priority_there(self.queues, waiting.queue, rule.queue, waiting.priority)
+        waiting.priority = priority_kept(self.queues, waiting.queue, waiting.priority)
         waiting.queue = rule.queue
         self._joins(n, waiting)
         self._match(now)
