@@ -9,8 +9,9 @@ A task is open until somebody spoke with the citizen, its place was taken up by 
 reason; no clock ever closes one. A number has one open task at the most.
 
 While it is due, a task waits in the line like a caller: an agent is reserved first, then the citizen is dialled. Who
-asked keeps the place that they had. Who was missed stands behind everybody who comes within `missed_after_s`, so that
-the night's missed calls do not flood the morning; then it is their turn.
+asked keeps the place that they had. Who was missed stands behind everybody who comes within `missed_after_s`; then it
+is their turn, one after the other (`Turns`), so that neither the night's missed calls nor a flood of calls that hang up
+at once keeps those waiting who call now.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ class State(StrEnum):
     DROPPED = "dropped"
     CLOSED = "closed"
 
+
+TRY_S, SHARE = 120.0, 0.1
+"""What a try costs an agent, and how much of all agents' time may go into calling back those who were missed."""
 
 ENDED = frozenset({State.DONE, State.DROPPED, State.CLOSED})
 
@@ -175,11 +179,37 @@ def _opening(at: float, rules: Dialling, zone: ZoneInfo) -> float:
     return datetime.combine(day, rules.opens, zone).timestamp()
 
 
-def place(task: Callback, due: float, rules: Dialling) -> float:
-    """The time of joining that gives the task its place among the waiting callers."""
-    if task.reason == ASKED:
-        return task.place_at
-    return due if task.ordered else due + rules.missed_after_s
+class Turns:
+    """The places of those who are to be called back among the callers who wait.
+
+    Those who were missed stand so far apart that, however many there are, they get a share of the agents' time while
+    others wait; when nobody does, a place is of no matter.
+    """
+
+    def __init__(self, agents: int) -> None:
+        """`agents`: how many there are, whoever of them is here."""
+        self._apart_s = TRY_S / SHARE / max(1, agents)
+        self._places: dict[str, tuple[float, float]] = {}
+        """Of each task that was missed: when it was due, and its place since then."""
+        self._last = 0.0
+
+    def place(self, task: Callback, due: float, rules: Dialling) -> float:
+        """The time of joining that gives the task its place."""
+        if task.reason == ASKED:
+            return task.place_at
+        if task.ordered:
+            return due
+        known = self._places.get(task.task_id)
+        if known is None or known[0] != due:
+            first = due + rules.missed_after_s
+            last = min(self._last, first + self._apart_s * len(self._places))  # a clock that was wrong is forgotten
+            self._last = max(first, last + self._apart_s)
+            self._places[task.task_id] = due, self._last
+        return self._places[task.task_id][1]
+
+    def forget(self, task_id: str) -> None:
+        """Of a task that has ended."""
+        self._places.pop(task_id, None)
 
 
 def not_reached(task: Callback, reason: str, at: float, rules: Dialling) -> Iterator[Event]:

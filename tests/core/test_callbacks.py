@@ -23,7 +23,9 @@ from ivr.core.events import Event
 from ivr.core.floor import Rules
 from ivr.core.numbers import national
 from ivr.core.spans import is_over
-from tests.core.world import World, shipped_plan
+from tests.core.callers import works
+from tests.core.world import PROFILES, World, shipped_plan
+from tests.scenarios.telephones import Telephones
 
 MOBILE, OTHER = "13800138000", "13900139000"
 ROUND_THE_CLOCK = Dialling(True, time(0), time(23, 59, 59), missed_after_s=60, pause_s=30)
@@ -405,11 +407,11 @@ def test_outside_its_hours_it_waits(at: str, due: str) -> None:
     found = callbacks.due_at(task, rules, "Asia/Shanghai")
     assert found is not None
     assert datetime.fromtimestamp(found, zone).strftime("%Y-%m-%d %H:%M:%S") == due
-    assert callbacks.place(task, found, rules) == now - 60
+    assert callbacks.Turns(8).place(task, found, rules) == now - 60
     assert callbacks.due_at(task, Dialling(), "Asia/Shanghai") is None
     missed = replace(task, reason="abandoned")
     assert callbacks.due_at(missed, replace(rules, missed=False), "Asia/Shanghai") is None
-    assert callbacks.place(missed, found, rules) == found + 1800
+    assert callbacks.Turns(8).place(missed, found, rules) == found + 1800
     assert callbacks.due_at(replace(missed, ordered=True), rules, "Asia/Shanghai") == now
 
 
@@ -457,3 +459,49 @@ def test_whatever_happens_nobody_is_forgotten_jumped_or_rung_twice(seed: int) ->
         hotline.step()
         hotline.tick()
         _check(hotline)
+
+
+def test_a_flood_of_missed_calls_does_not_keep_those_waiting_who_call_now() -> None:
+    """Sixty numbers call and hang up in the menu. Then it would be their turn, all of them before who calls now."""
+    world = Telephones(shipped_plan(), PROFILES[1:2], 1_790_000_000.0, rules=Rules(callback=ROUND_THE_CLOCK))
+    for n in range(60):
+        call_id = world.arrive(f"139000000{n:02}")
+        world.pass_time(0.5)
+        world.hang_up(call_id)
+    world.pass_time(ROUND_THE_CLOCK.missed_after_s)
+    agent_id = PROFILES[1].agent_id
+    waits = []
+    for n in range(8):
+        works(world, agent_id)
+        call_id = world.arrive(f"138000000{n:02}")
+        while not world.known[call_id].answered:
+            world.pass_time(1)
+            for other, line in list(world.lines.items()):
+                if line.doing == "calling":
+                    world.answer(other)
+            if world.agent_answers(agent_id):
+                world.pass_time(20)
+                talked = world.talking(agent_id) or ""
+                world.agent_hangs_up(agent_id)
+                world.hang_up(talked)
+            world.tell(ev.AgentPressedReady(world.now, agent_id))
+        waits.append(world.known[call_id].wait_s(world.now) or 0.0)
+    assert max(waits) < 60, f"who calls now waits: {waits}"
+
+
+def test_missed_calls_have_their_turns_some_time_apart() -> None:
+    tasks = [callbacks.begin(_missed(f"cb-{n}", float(n))) for n in range(4)]
+    turns, rules = callbacks.Turns(agents=10), Dialling(True, missed_after_s=1800)
+    places = [turns.place(task, task.next_at, rules) for task in tasks]
+    assert places == [1800.0, 1920.0, 2040.0, 2160.0], "a tenth of ten agents, two minutes a try"
+    assert [turns.place(task, task.next_at, rules) for task in tasks] == places, "a place is kept"
+    late = callbacks.begin(_missed("cb-9", 5000.0))
+    assert turns.place(late, late.next_at, rules) == 6800.0
+    wrong_clock = callbacks.begin(_missed("cb-10", 9e9))
+    turns.place(wrong_clock, wrong_clock.next_at, rules)
+    after = callbacks.begin(_missed("cb-11", 5100.0))
+    assert turns.place(after, after.next_at, rules) <= 6900.0 + 7 * 120
+
+
+def _missed(task_id: str, at: float) -> ev.CallbackOpened:
+    return ev.CallbackOpened(at, task_id, "1.1", MOBILE, "general", "", Outcome.ABANDONED, at)

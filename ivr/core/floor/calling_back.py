@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ivr.core import actions as do
 from ivr.core import events as ev
 from ivr.core.actions import Action
-from ivr.core.callbacks import ASKED, Callback, State, due_at, not_reached, place
+from ivr.core.callbacks import ASKED, Callback, State, due_at, not_reached
 from ivr.core.calls import REACHED_NOBODY, Call, Outcome, Stage
 from ivr.core.events import Event
 from ivr.core.floor import desks, steps
@@ -33,6 +33,7 @@ def seat_all(floor: Floor, now: float) -> None:
     for task in list(floor.callbacks.values()):
         if not task.open and is_over(task.history[-1].at, floor.rules.remember_s, now):
             del floor.callbacks[task.task_id]
+            floor.turns.forget(task.task_id)
         else:
             _seat(floor, task, now, lambda: numbers)
 
@@ -48,7 +49,7 @@ def _seat(floor: Floor, task: Callback, now: float, numbers: Callable[[], frozen
     if due is None or now < due or national(task.number) in numbers():
         floor.line.leave(task.task_id)
     else:
-        (queue, priority), place_at = _line(floor, task, now), place(task, due, floor.rules.callback)
+        (queue, priority), place_at = _line(floor, task, now), floor.turns.place(task, due, floor.rules.callback)
         floor.line.join(task.task_id, queue, place_at, priority=priority, emergency=task.emergency)
 
 
@@ -156,7 +157,7 @@ def dial(floor: Floor, pair: Match, now: float) -> Iterator[Event]:
     task = floor.callbacks[pair.call_id]
     call_id = f"{task.task_id}-{int(now)}.{task.dials + 1}"
     due = due_at(task, floor.rules.callback, floor.plan.city.timezone)
-    place_at = place(task, now if due is None else due, floor.rules.callback)
+    place_at = min(now, floor.turns.place(task, now if due is None else due, floor.rules.callback))
     queue, priority = _line(floor, task, now)
     yield ev.CallbackTried(
         now, call_id, task.task_id, task.number, queue, task.mark, place_at,

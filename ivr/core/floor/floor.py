@@ -16,7 +16,7 @@ from ivr.core import calls as call_states
 from ivr.core import events as ev
 from ivr.core.actions import Action
 from ivr.core.agents import Agent, Profile, Status
-from ivr.core.callbacks import Callback, Dialling
+from ivr.core.callbacks import Callback, Dialling, Turns
 from ivr.core.calls import ROOM_STAGES, Call, Stage
 from ivr.core.dialplan import Plan, menu
 from ivr.core.dialplan.pins import Guesses
@@ -86,6 +86,7 @@ class Floor:
         """Tasks by id: the open ones, and those that ended a moment ago."""
         self.absent: set[str] = set()
         """Agents who are signed in, and on whom nobody counts any more. See `agents.is_gone`."""
+        self.turns = Turns(len(self.agents))
         self.changed_calls: set[str] = set()
         self.changed_agents: set[str] = set()
         self.changed_callbacks: set[str] = set()

@@ -11,7 +11,7 @@ from functools import reduce
 
 from ivr.core import callbacks
 from ivr.core import events as ev
-from ivr.core.callbacks import ASKED, Callback, Dialling, State
+from ivr.core.callbacks import ASKED, Callback, Dialling, State, Turns
 from ivr.core.numbers import national
 
 _CLOCK = "UTC"
@@ -20,8 +20,9 @@ _CLOCK = "UTC"
 class Tasks:
     """Whom to call back, by the number of the call that it came from."""
 
-    def __init__(self, rules: Dialling) -> None:
+    def __init__(self, rules: Dialling, agents: int) -> None:
         self._rules = rules
+        self._turns = Turns(agents)
         self._tasks: dict[int, Callback] = {}
         self._wanted: dict[str, int] = {}
         """The open task of each number."""
@@ -55,7 +56,7 @@ class Tasks:
         due, task = self.due_at(n), self._tasks[n]
         if due is None or now < due or self._on_the_line[national(task.number)]:
             return None
-        return callbacks.place(task, due, self._rules)
+        return self._turns.place(task, due, self._rules)
 
     def due_at(self, n: int) -> float | None:
         """From when on the task waits in the line; None when a person has to dial it, or it is done."""

@@ -110,7 +110,7 @@ class _Run:
         self.waiting: dict[int, _Waiting] = {}
         self.waits = {name: Waits() for name, queue in queues.items() if queue.overload and queue.overload.when_wait_s}
         self.traffic = Traffic(rules.channels)
-        self.tasks = Tasks(rules.dialling)
+        self.tasks = Tasks(rules.dialling, len(roster))
         self.dialled: dict[int, tuple[int, float, float]] = {}
         """Of each task under way: the agent who is reserved, since when, and until when it rings."""
         self.idle_since: dict[int, float] = {}
