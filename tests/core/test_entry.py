@@ -64,6 +64,12 @@ def test_a_deputy_is_recognised_whatever_they_dial(ani: str, dnis: str) -> None:
     assert call.hotline == (dnis if dnis in ("12369", "12348") else "")
 
 
+@pytest.mark.parametrize("dnis", ["12346", "+8612346", "008612346", "+86 123-46"])
+def test_a_dialled_number_is_the_same_however_it_is_written(dnis: str) -> None:
+    led = PLAN.entry("13800138000", dnis, NOW)
+    assert (led.target.pin, led.why) == ("deputy", "number 12346")
+
+
 def test_an_elderly_caller_goes_past_the_menu_to_a_person() -> None:
     for dnis in ("12345", "12369", ""):
         floor, _ = _call(PLAN, "0731-2288 0002", dnis)

@@ -15,6 +15,7 @@ from ivr.core.agents import Profile, Status
 from ivr.core.callbacks import State
 from ivr.core.calls import BEGINS, REACHED_NOBODY, Outcome, Stage
 from ivr.core.dialplan import Plan
+from ivr.core.dialplan.trial import Heard, Trial
 from ivr.core.numbers import national
 from tests import scenarios
 from tests.core.moves import (
@@ -24,11 +25,14 @@ from tests.core.moves import (
     CITIZEN,
     CITIZENS,
     CLOCKS,
+    DIALLED,
     DUTY,
     GAVE_UP,
     HANG_UPS,
+    KEYS,
     KNOWN_DEPUTY,
     MOMENTS,
+    NUMBERS,
     OUTSIDE,
     PINS,
     PRESSES,
@@ -41,6 +45,7 @@ from tests.core.moves import (
     alone,
     arrive,
     citizen,
+    everybody,
     moves,
     reload,
     restart,
@@ -56,6 +61,7 @@ PLANS = (
     *(shipped_plan(tomllib.loads(path.read_text("utf-8"))) for path in sorted(SCENARIOS.glob("plans/*.toml"))),
 )
 """The shipped plan, and everything that the scenarios lay over it."""
+EMERGENCIES = shipped_plan(tomllib.loads((SCENARIOS / "plans/emergencies.toml").read_text("utf-8")))
 LEFT_ALONE_S = 300
 """Within this time every caller who does nothing more has reached a person, when persons are there."""
 
@@ -140,6 +146,33 @@ def test_no_key_sequence_strands_a_caller(
     for task in world.floor.callbacks.values():
         assert not task.open or task.state is State.HANDED_TO_PERSON, f"{task.task_id} waits, and agents are free"
     _balance(world)
+
+
+@settings(max_examples=150)
+@example(ani=CITIZEN, dnis="12345", keys=["0"], at=1_790_000_000.0, plan=EMERGENCIES)
+@given(
+    ani=NUMBERS | st.sampled_from([KNOWN_DEPUTY, "073122880002"]),
+    dnis=DIALLED | st.sampled_from(["12119", "12366", "12369", "+8612346"]),
+    keys=st.lists(KEYS, max_size=6),
+    at=MOMENTS,
+    plan=st.sampled_from(PLANS),
+)
+def test_what_is_explained_is_what_happens(ani: str, dnis: str, keys: list[str], at: float, plan: Plan) -> None:
+    """Where `ivr explain` and `ivr try` say that a call ends is where it ends, with somebody at every desk."""
+    trial, presses = Trial(plan, ani, dnis, at, REGISTERS), iter(keys)
+    told = list(trial.step())[-1]
+    while isinstance(told, Heard):
+        told = list(trial.step("" if told.pin else next(presses, "")))[-1]
+    world = Watched(plan, _able(plan), at, REGISTERS)
+    everybody("ready")(world)
+    everybody("break")(world)
+    call_id, presses = world.arrive(ani, dnis), iter(keys)
+    while (call := world.floor.calls[call_id]).stage is Stage.MENU:
+        world.tell(ev.StepEnded(at, call_id, call.step, "" if "pin:" in call.step_name else next(presses, "")))
+    transfer = call.legs[-1].number if call.legs else ""
+    assert (told.transfer, told.mark, told.emergency, told.about) == (transfer, call.mark, call.emergency, call.about)
+    if not transfer:
+        assert (told.queue, told.priority, told.why) == (call.queue, call.priority, call.queued_why)
 
 
 @settings(max_examples=100)

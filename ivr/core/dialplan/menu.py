@@ -56,6 +56,11 @@ def after_leader(plan: Plan, queue: str, about: str, at: float) -> Led | None:
     return plan.through(days.full, "leader day over", at)._replace(about=about)
 
 
+def mark_of(led: Led) -> str:
+    """What a call is marked with where it is led; "" leaves the mark that it has."""
+    return led.target.mark or ("emergency" if led.target.emergency else LEADER_DAY if led.about else "")
+
+
 def in_line(plan: Plan, queue: str, key: str, at: float) -> Led | None:
     """Where a key leads that a caller presses in the line; None when it means nothing there."""
     target = plan.queues.queue[queue].key.get(key)

@@ -83,8 +83,9 @@ class Plan(Table):
         return called or (self.city.default, "default")
 
     def _called(self, dnis: str, at: float) -> tuple[Target, str] | None:
-        if dnis in self.city.number:
-            return self.city.number[dnis], f"number {dnis}"
+        listed = dnis if dnis in self.city.number else national(dnis)
+        if listed in self.city.number:
+            return self.city.number[listed], f"number {listed}"
         hotline = self.hotline(dnis, at)
         return (hotline[1], f"hotline {hotline[0]}") if hotline else None
 

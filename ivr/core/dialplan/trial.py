@@ -94,7 +94,7 @@ class Trial:
         plan, led = self._plan, self.led
         queue = plan.line_for(target.queue or plan.default_queue(self._at), self._language)
         source = self.hotline[1].mark if self.hotline else ""
-        mark = target.mark or (menu.LEADER_DAY if led.about else source)
+        mark = menu.mark_of(led) or source
         return Queued(queue, mark, led.why, target.priority, target.emergency, led.about, target.transfer or "")
 
     def _spoken(self, prompts: tuple[str, ...]) -> tuple[str, ...]:

@@ -111,7 +111,7 @@ def queued(floor: Floor, call: Call, led: Led, at: float) -> ev.CallQueued:
     target, plan = led.target, floor.plan_of(call.call_id)
     name = plan.line_for(str(target.queue), call.language)
     desk = desks.standing_in(plan, floor.line, name, led.seats, at)
-    mark = target.mark or ("emergency" if target.emergency else menu.LEADER_DAY if led.about else "")
+    mark = menu.mark_of(led)
     other = desk is not None and desk.queue is not None
     queue = str(desk.queue) if desk and other else name
     priority = target.priority

@@ -18,7 +18,7 @@ from ivr.core import events as ev
 from ivr.core.actions import Action
 from ivr.core.agents import Agent
 from ivr.core.calls import ONWARD, Call, Stage, fits
-from ivr.core.dialplan import Led
+from ivr.core.dialplan import Led, menu
 from ivr.core.events import Event
 from ivr.core.floor import leases, steps, talking
 
@@ -37,10 +37,9 @@ def lead(floor: Floor, call: Call, led: Led, at: float) -> Iterator[Event | Acti
     if target.say:
         yield from steps.say(floor, call, at, "notice", target.say)
     leg_id = f"{call.call_id}/t{len(call.legs) + 1}"
-    mark = target.mark or ("emergency" if target.emergency else "")
     yield ev.LegDialled(
         at, call.call_id, leg_id, number, name, led.why,
-        mark=mark, emergency=target.emergency, record=call.answered is not None,
+        mark=menu.mark_of(led), emergency=target.emergency, record=call.answered is not None,
     )  # fmt: skip
 
 
