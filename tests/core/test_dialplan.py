@@ -403,4 +403,4 @@ def test_the_explanation_tells_the_keys_of_the_line() -> None:
     assert lines[-1] == "   排队中可按键：1、2、5、7、8、*（请按一）"
     lines = list(explain(keyed_plan(), {}, "", "12345", _at("2026-11-23 09:00"), "0"))
     assert "   转接外线 110；对方没接时：" in lines
-    assert "   进入队列：综合席（general），紧急，排在所有来电之前" in lines
+    assert "   进入队列：综合席（general），紧急，排在所有来电之前，标记 emergency" in lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 from ivr.core import actions as do
@@ -29,42 +30,50 @@ def seat_all(floor: Floor, now: float) -> None:
     """Whatever time has brought, each task is in the line or out of it; those that ended long ago are forgotten."""
     if not floor.callbacks:
         return
-    numbers = _on_the_line(floor)
+    numbers, lines = _on_the_line(floor), cache(lambda queue, language: _line(floor, queue, language, now))
     for task in list(floor.callbacks.values()):
         if not task.open and is_over(task.history[-1].at, floor.rules.remember_s, now):
             del floor.callbacks[task.task_id]
             floor.turns.forget(task.task_id)
         else:
-            _seat(floor, task, now, lambda: numbers)
+            _seat(floor, task, now, lambda: numbers, lines)
 
 
 def seat(floor: Floor, task: Callback, now: float) -> None:
     """Into the line, or out of it."""
-    _seat(floor, task, now, lambda: _on_the_line(floor))
+    _seat(floor, task, now, lambda: _on_the_line(floor), lambda queue, language: _line(floor, queue, language, now))
 
 
-def _seat(floor: Floor, task: Callback, now: float, numbers: Callable[[], frozenset[str]]) -> None:
-    """`numbers` is asked only for a task that is due: it looks through all calls."""
+def _seat(
+    floor: Floor,
+    task: Callback,
+    now: float,
+    numbers: Callable[[], frozenset[str]],
+    lines: Callable[[str, str], tuple[str, int | None]],
+) -> None:
+    """`numbers` is asked only for a task that is due: it looks through all calls. `lines`: see `_line`."""
     due = due_at(task, floor.rules.callback, floor.plan.city.timezone)
     if due is None or now < due or national(task.number) in numbers():
         floor.line.leave(task.task_id)
     else:
-        (queue, priority), place_at = _line(floor, task, now), floor.turns.place(task, due, floor.rules.callback)
+        queue, priority = lines(task.queue, task.language)
+        place_at = floor.turns.place(task, due, floor.rules.callback)
+        priority = priority if task.priority is None else task.priority
         floor.line.join(task.task_id, queue, place_at, priority=priority, emergency=task.emergency)
 
 
-def _line(floor: Floor, task: Callback, now: float) -> tuple[str, int | None]:
-    """The queue in which the task waits, and its priority there: that of the desk which stands in, like a caller.
+def _line(floor: Floor, queue: str, language: str, now: float) -> tuple[str, int | None]:
+    """In which line a task of this queue waits, that of the desk which stands in, and the priority it brings there.
 
     Who has chosen a language is on no line now, and is not called by people who do not speak it.
     """
     plan = floor.plan
-    queue = task.queue if task.queue in plan.queues.queue else plan.line_for(plan.default_queue(now), task.language)
-    chosen = plan.city.language.get(task.language)
+    queue = queue if queue in plan.queues.queue else plan.line_for(plan.default_queue(now), language)
+    chosen = plan.city.language.get(language)
     desk = desks.standing_in(plan, floor.line, queue, (), now)
     if desk is None or desk.queue is None or (chosen and queue in chosen.queue.values()):
-        return queue, task.priority
-    return desk.queue, priority_kept(plan.queues.queue, queue, task.priority)
+        return queue, None
+    return desk.queue, priority_kept(plan.queues.queue, queue, None)
 
 
 def _on_the_line(floor: Floor) -> frozenset[str]:
@@ -158,7 +167,8 @@ def dial(floor: Floor, pair: Match, now: float) -> Iterator[Event]:
     call_id = f"{task.task_id}-{int(now)}.{task.dials + 1}"
     due = due_at(task, floor.rules.callback, floor.plan.city.timezone)
     place_at = min(now, floor.turns.place(task, now if due is None else due, floor.rules.callback))
-    queue, priority = _line(floor, task, now)
+    queue, priority = _line(floor, task.queue, task.language, now)
+    priority = priority if task.priority is None else task.priority
     yield ev.CallbackTried(
         now, call_id, task.task_id, task.number, queue, task.mark, place_at,
         priority, task.emergency, task.language, floor.rules.callback.dnis,
