@@ -146,6 +146,21 @@ async def test_replay_is_what_needs_work_and_nothing_else(store: Store) -> None:
     assert [event for _, event in await store.unfinished()] == waiting
 
 
+@pytest.mark.parametrize("fields", ["{", "null", "[]", "{}", '{"nonsense": 1}'])
+async def test_a_spoilt_row_of_the_journal_holds_up_nobody(store: Store, fields: str) -> None:
+    """A controller that could not start for it would leave every citizen to the static queue."""
+    for number in (1, 2):
+        await tell(store, story(number)[:3])
+    seqs = [seq for seq, _ in await store.unfinished()]
+    spoil = "update journal set fields = ? where seq = ?"
+    await store.write(lambda db: db.execute(spoil, [fields, seqs[1]]))
+    assert [seq for seq, _ in await store.unfinished()] == [seqs[0], *seqs[3:]], "the second call is whole"
+    assert [row.seq for row in await store.journal_after(0, 100)] == [seqs[0], *seqs[3:]]
+    assert [row.seq for row in await store.timeline(arrived(1).call_id)] == [seqs[0]]
+    await store.write(lambda db: db.execute("update journal set kind = 'OfANewerVersion' where seq = ?", [seqs[0]]))
+    assert [seq for seq, _ in await store.unfinished()] == seqs[3:]
+
+
 async def test_the_leader_day_of_a_call_is_kept(store: Store) -> None:
     queued = ev.CallQueued(1002.0, "1763900000.1", "leader", "key 3, leader day", about="市城管局张明：停车")
     await tell(store, [arrived(), queued, ev.CallEnded(1003.0, queued.call_id, "abandoned")])

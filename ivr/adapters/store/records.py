@@ -7,12 +7,14 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from functools import cache
+from typing import Any
 
+import structlog
 from sqlite_utils import Database as Connection
 
 from ivr.adapters.store import marks, tables
 from ivr.adapters.store.database import Database
-from ivr.adapters.store.tables import AgentRow, CallRow, JournalRow, NoteRow, RingRow, Row
+from ivr.adapters.store.tables import AgentRow, CallRow, JournalRow, NoteRow, RingRow, Row, Spoilt
 from ivr.core.agents import Agent
 from ivr.core.books import Books, Entry, imbalance
 from ivr.core.callbacks import Callback, State
@@ -20,6 +22,8 @@ from ivr.core.calls import Call
 from ivr.core.events import Event
 from ivr.core.notes import Note
 from ivr.core.recordings import Recording
+
+log = structlog.get_logger()
 
 RESUME_S = 7 * 86400
 """Work on an ended call that could not be finished in this time (a file that is lost) is given up."""
@@ -67,13 +71,11 @@ class Records(Database):
                 where ended_at is null or ended_at > (select max(at) from journal) - ?
             ) order by seq
         """
-        return await self.rows(lambda row: (row["seq"], tables.journal_row(row).event), sql, RESUME_S)
+        return [(row.seq, row.event) for row in await self._journal(sql, RESUME_S)]
 
     async def journal_after(self, seq: int, limit: int) -> list[JournalRow]:
         """The events after this one, in order."""
-        return await self.rows(
-            tables.journal_row, "select * from journal where seq > ? order by seq limit ?", seq, limit
-        )
+        return await self._journal("select * from journal where seq > ? order by seq limit ?", seq, limit)
 
     async def journal_of_live(self, seq: int) -> list[JournalRow]:
         """The events up to this one, in order, of every call that was up then, and of some that were over."""
@@ -83,7 +85,7 @@ class Records(Database):
                 union select call_id from journal where seq > ? and call_id is not null
             ) order by seq
         """
-        return await self.rows(tables.journal_row, sql, seq, seq)
+        return await self._journal(sql, seq, seq)
 
     async def last_event_at(self) -> float | None:
         """When the last event was, None for an empty journal."""
@@ -98,6 +100,18 @@ class Records(Database):
     async def agents(self) -> dict[str, AgentRow]:
         """Every agent's last known state by work number."""
         return {row.agent_id: row for row in await self.rows(tables.agent_row, "select * from agents")}
+
+    async def _journal(self, sql: str, *parameters: Any) -> list[JournalRow]:
+        """Without rows that mean nothing, and what the same call did after them: it is taken up as it was before."""
+        spoilt: set[str | None] = set()
+        rows = []
+        for row in await self.rows(tables.journal_row, sql, *parameters):
+            if isinstance(row, Spoilt):
+                log.error("journal.spoilt", seq=row.seq, call_id=row.call_id)
+                spoilt.add(row.call_id)
+            elif row.call_id is None or row.call_id not in spoilt:
+                rows.append(row)
+        return rows
 
     # --- calling back -------------------------------------------------------------------------------------------------
 
@@ -158,7 +172,7 @@ class Records(Database):
 
     async def timeline(self, call_id: str) -> list[JournalRow]:
         """The call's events in order."""
-        return await self.rows(tables.journal_row, "select * from journal where call_id = ? order by seq", call_id)
+        return await self._journal("select * from journal where call_id = ? order by seq", call_id)
 
     async def rings(self, call_id: str) -> list[RingRow]:
         """The attempts to reach an agent, in order."""

@@ -40,6 +40,14 @@ class JournalRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Spoilt:
+    """A row of the journal that means no event: damaged, or written by a newer version."""
+
+    seq: int
+    call_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class CallRow:
     """One call, as far as its last journalled event."""
 
@@ -267,8 +275,13 @@ def callback_values(task: Callback) -> Row:
 # --- from the database to a row type ----------------------------------------------------------------------------------
 
 
-def journal_row(row: Row) -> JournalRow:
-    return JournalRow(**{**row, "fields": json.loads(row["fields"])})
+def journal_row(row: Row) -> JournalRow | Spoilt:
+    try:
+        told = JournalRow(**{**row, "fields": json.loads(row["fields"])})
+        told.event  # noqa: B018
+    except (ValueError, TypeError, KeyError):
+        return Spoilt(row["seq"], row["call_id"])
+    return told
 
 
 def call_row(row: Row) -> CallRow:
