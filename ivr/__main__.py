@@ -370,7 +370,7 @@ def remove_user(user: str, file: ConfigFile = CONFIG) -> None:
 @cli.command()
 def openapi() -> None:
     """Print the description of the HTTP interface, from which the console's types are made."""
-    print(json.dumps(describe(), ensure_ascii=False, indent=1))  # noqa: T201
+    print(json.dumps(describe(), ensure_ascii=False, indent=2))  # noqa: T201
 
 
 def main() -> None:

@@ -255,9 +255,10 @@ def test_a_port_in_use_is_one_sentence_and_a_failure(unpacked: None, tmp_path: P
     assert not list(tmp_path.glob("run-asterisk/started.json")), "Asterisk was left running"
 
 
-def test_the_console_is_built_for_this_interface() -> None:
-    committed = json.loads((REPO / "agent_console/openapi.json").read_text("utf-8"))
-    assert committed == openapi(), "run: .venv/bin/ivr openapi > agent_console/openapi.json"
+def test_the_console_is_built_for_this_interface(tmp_path: Path) -> None:
+    committed = (REPO / "agent_console/openapi.json").read_text("utf-8")
+    assert json.loads(committed) == openapi(), "run: .venv/bin/ivr openapi > agent_console/openapi.json"
+    assert ivr(tmp_path, "openapi").stdout == committed
 
 
 def test_books(tmp_path: Path) -> None:

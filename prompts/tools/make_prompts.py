@@ -41,10 +41,14 @@ MODEL_RATE = 24000
 HEAD_S, TAIL_S = 0.03, 0.08
 GREETING = {"welcome": 1.28, "recording_notice": 1.22, "menu_main": 1.22}
 """Speeds: these three must be over in 6 seconds together."""
-QUICKER = {"enterprise_desk": 1.1, "deputies_desk": 1.1, "rating": 1.1, "digit_7": 1.1}
-"""Speeds: check_by_ear.py understands the desks better so than at the voice's own speed, 1; rating and 七 are long."""
-BY_CLAUSE = {"rating"}
-"""Spoken clause by clause: as one sentence, check_by_ear.py does not tell 满意 from 买一."""
+SPEEDS = {
+    **dict.fromkeys(("enterprise_desk", "deputies_desk", "rating", "digit_7"), 1.1),
+    **dict.fromkeys(("callback_confirm", "callback_confirm_end"), 1.1),
+    **dict.fromkeys(("leader_day", "expected_wait_1"), 0.9),
+}
+"""check_by_ear.py understands these better so than at the voice's own speed, 1; rating and 七 are long."""
+BY_CLAUSE = {"rating", "callback_confirm", "callback_confirm_end"}
+"""Spoken clause by clause: in one go, check_by_ear.py takes 满意 for 买一, and 好的，我们 for 好对我们."""
 BETWEEN_S = 0.05
 """Silence between two clauses, besides TAIL_S and HEAD_S."""
 APART = re.compile("(?<=[满按])(?=[意二五])")
@@ -101,11 +105,11 @@ class Speaker:
 
 def clauses(speaker: Speaker, text: str, speed: float) -> np.ndarray:
     """The text as samples at prompts.RATE, clause by clause, each as loud as the others."""
-    sounds = [
-        trim(resample(speaker.say(APART.sub(" ", clause), speed))) for clause in re.findall("[^，：。]+[，：。]", text)
-    ]
-    silence = np.zeros(round(BETWEEN_S * prompts.RATE))
-    return np.concatenate([part for sound in sounds for part in (sound / np.abs(sound).max(), silence)][:-1])
+    silence, parts = np.zeros(round(BETWEEN_S * prompts.RATE)), []
+    for clause in re.findall("[^，：。]+[，：。]?", text):
+        sound = trim(resample(speaker.say(APART.sub(" ", clause), speed)))
+        parts += [sound / np.abs(sound).max(), silence]
+    return np.concatenate(parts[:-1])
 
 
 def resample(sound: np.ndarray) -> np.ndarray:
@@ -156,7 +160,7 @@ def main() -> None:
         sys.exit(f"{given.folder / 'prompts.toml'}: there is no prompt named {name!r}.")
     speaker = Speaker(given.voices, given.voice)
     for name in names:
-        speed = (GREETING | QUICKER).get(name, 1.0) if given.voice.startswith("z") else 1.0
+        speed = (GREETING | SPEEDS).get(name, 1.0) if given.voice.startswith("z") else 1.0
         if given.voice.startswith("z") and name in BY_CLAUSE:
             said = clauses(speaker, texts[name], speed)
         else:
