@@ -20,8 +20,8 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from ivr import accounts, plans, registers
-from ivr.adapters import models, pbx, static_queue
-from ivr.adapters.agi import Channels, Outside, beat
+from ivr.adapters import models, pbx
+from ivr.adapters.agi import Channels, Outside, beat, begin_anew, untold
 from ivr.adapters.ami import Ami
 from ivr.adapters.pbx.secrets import CITIZEN
 from ivr.adapters.queue_log import QueueLogFile
@@ -53,6 +53,7 @@ QUEUE_LOG = "queue_log"
 RESTART_S = 2.0
 HEARTBEAT_S = 1.0
 PLAN_S = 2.0
+TIDY_S = 600.0
 _SWITCH_S = 0.0005
 """How long a thread that writes queue_log or a web answer may keep the interpreter from the event loop, of which every
 caller's key needs several turns. Python's own 5 ms each would be heard."""
@@ -187,6 +188,10 @@ class Hotline:
             self._changed.clear()
             await self._changed.wait()
 
+    @property
+    def _asterisk_logs(self) -> Path:
+        return pbx.Folders(self.config.state.dir).log
+
     def _link(self, up: bool) -> None:
         log.info("ami.link", up=up)
         self._surveyed = False
@@ -233,13 +238,14 @@ class Hotline:
     # --- work that goes on all the time ---
 
     async def survey(self) -> None:
-        """After every new link, ask Asterisk what is up."""
+        """After every new link, ask Asterisk what is up; in between, look after its logs."""
         while True:
-            await self._link_up.wait()
+            if not await self._new_link():
+                continue
             self._link_up.clear()
             try:
                 await beat(self.ami)
-                await self._tell_late()
+                await self._catch_up()
                 await self.channels.survey()
                 self._surveyed = True
                 self.web.publish()
@@ -250,14 +256,22 @@ class Hotline:
                     self._link_up.set()
                     await asyncio.sleep(1)
 
-    async def _tell_late(self) -> None:
-        """Book what the static queue did while no controller was there."""
+    async def _new_link(self) -> bool:
+        """False when there was none for a while, and the logs were looked after."""
         try:
-            file = pbx.Folders(self.config.state.dir).log / static_queue.FILE
-            for event in await static_queue.untold(file, self.store):
-                await self.switchboard.submit(event)
+            async with asyncio.timeout(TIDY_S):
+                return await self._link_up.wait()
+        except TimeoutError:
+            with suppress(AmiError):
+                await begin_anew(self.ami, self._asterisk_logs, time.time())
+            return False
+
+    async def _catch_up(self) -> None:
+        """Book what happened while no controller was there."""
+        try:
+            await self.switchboard.recount(await untold(self._asterisk_logs, self.store))
         except StoreError as error:
-            log.error("static_queue.not_read", sentence=str(error))
+            log.error("told.not_read", sentence=str(error))
 
     async def heartbeat(self) -> None:
         """Tell the dialplan every second that a controller is there."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -42,6 +43,15 @@ class Journal(Protocol):
         """Survives a kill of this process when it returns; a power cut too when `flushed`. Raises StoreError."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Letter:
+    """An event in the inbox: what takes it, and who waits until it is applied and safe."""
+
+    open: Callable[[Event], tuple[list[Event], list[Action]]]
+    event: Event
+    done: asyncio.Future[None] | None = None
+
+
 Publish = Callable[[set[str], set[str]], None]
 Perform = Callable[[Action], Awaitable[None]]
 
@@ -63,19 +73,29 @@ class Switchboard:
         self._perform = perform
         self._publish = publish
         self._clock = clock
-        self._inbox: asyncio.Queue[tuple[Event, asyncio.Future[None] | None]] = asyncio.Queue()
+        self._inbox: asyncio.Queue[_Letter] = asyncio.Queue()
         self._unwritten: list[Event] = []
         self._last: dict[str, asyncio.Task[None]] = {}
 
     def tell(self, event: Event) -> None:
         """Hand in an event; returns at once."""
-        self._inbox.put_nowait((event, None))
+        self._inbox.put_nowait(_Letter(self.floor.handle, event))
 
     async def submit(self, event: Event) -> None:
         """Hand in an event, and return when it was applied and is safe in the journal."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._inbox.put_nowait((event, done))
-        await done
+        await self._put([_Letter(self.floor.handle, event)])
+
+    async def recount(self, events: Iterable[Event]) -> None:
+        """Hand in what happened while nobody listened; returns as `submit` does."""
+        await self._put([_Letter(self.floor.recount, event) for event in events])
+
+    async def _put(self, letters: Sequence[_Letter]) -> None:
+        if letters:
+            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            for letter in letters[:-1]:
+                self._inbox.put_nowait(letter)
+            self._inbox.put_nowait(replace(letters[-1], done=done))
+            await done
 
     def change_plan(self, plan: Plan) -> None:
         """Callers from now on are led by this plan."""
@@ -96,15 +116,15 @@ class Switchboard:
             batch = await self._batch(max(0.0, due - self._clock()))
             events: list[Event] = []
             actions: list[Action] = []
-            for event, _ in batch:
-                self._take(partial(self.floor.handle, event), event, events, actions)
+            for letter in batch:
+                self._take(partial(letter.open, letter.event), letter.event, events, actions)
             if self._clock() >= due or due - self._clock() > TICK_S:
                 self._take(partial(self.floor.tick, self._clock()), None, events, actions)
                 due = self._clock() + TICK_S
-            await self._settle(events, actions, flushed=any(done for _, done in batch))
-            for _, done in batch:
-                if done and not done.done():
-                    done.set_result(None)
+            await self._settle(events, actions, flushed=any(letter.done for letter in batch))
+            for letter in batch:
+                if letter.done and not letter.done.done():
+                    letter.done.set_result(None)
 
     async def resume(self) -> None:
         """After `floor.restore`: take up the work that a crash cut off, and show the restored state."""
@@ -120,7 +140,7 @@ class Switchboard:
         while self._last:
             await asyncio.gather(*self._last.values(), return_exceptions=True)
 
-    async def _batch(self, wait_s: float) -> list[tuple[Event, asyncio.Future[None] | None]]:
+    async def _batch(self, wait_s: float) -> list[_Letter]:
         batch = []
         if self._inbox.empty():
             with suppress(TimeoutError):

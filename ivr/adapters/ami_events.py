@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from ivr.core.events import (
     AgentAnswered,
     AgentHungUp,
+    AgentMoved,
     CallArrived,
     CallerHungUp,
     CallFellBack,
@@ -304,17 +305,18 @@ def _key_pressed(message: Headers, at: float) -> KeyPressed | None:
     return KeyPressed(at, message["Linkedid"], message.get("Digit", "")) if received else None
 
 
-def _taken(message: Headers, at: float) -> FallbackAnswered | None:
-    """Of app_queue, which only the static queue is."""
-    return FallbackAnswered(at, message["Linkedid"], message.get("MemberName", "")) if _is_citizen(message) else None
-
-
 def _device_state(message: Headers, at: float) -> EndpointSeen | None:
     endpoint = message.get("Device", "").removeprefix("PJSIP/")
     reachable = _DEVICE_STATES.get(message.get("State", ""))
     return (
         EndpointSeen(at, endpoint, reachable) if reachable is not None and _AGENT_ENDPOINT.fullmatch(endpoint) else None
     )
+
+
+def logged(call_id: str, what: str, who: str, first: str, second: str, at: float) -> Event | LeftRoom | None:
+    """What a line of the log means that `tell` (dialplans/extensions.conf) writes: the same as it tells over AMI."""
+    told = {"UserEvent": f"Hotline{what}", "CallId": call_id, "RingId": who, "LegId": who, "CallerIDNum": first}
+    return _told_by_dialplan({**told, "Status": first, "AgentRate": first, "Cause": second, "Dnis": second}, at)
 
 
 def _told_by_dialplan(message: Headers, at: float) -> Event | LeftRoom | None:
@@ -326,10 +328,14 @@ def _told_by_dialplan(message: Headers, at: float) -> Event | LeftRoom | None:
         case "HotlineFellBack":
             ani, dnis = (delivered(message.get(name, "")) for name in ("CallerIDNum", "Dnis"))
             return CallFellBack(at, call_id, ani, dnis)
+        case "HotlineTaken" if ring_id:
+            return FallbackAnswered(at, call_id, ring_id)
         case "HotlineAnswered" if ring_id:
             return AgentAnswered(at, call_id, ring_id, max(_integer(message.get("AgentRate", "")), 8000))
         case "HotlineAgentHungUp" if ring_id:
             return AgentHungUp(at, call_id, ring_id)
+        case "HotlineAgentMoved" if ring_id:
+            return AgentMoved(at, call_id, ring_id)
         case "HotlineRingEnded" if ring_id:
             return RingEnded(at, call_id, ring_id, _reason(message))
         case "HotlineAgentLeft" if ring_id:
@@ -373,7 +379,6 @@ _TABLE: dict[str, Callable[[Headers, float], Event | Sign | None]] = {
     "AsyncAGIStart": _arrived,
     "AsyncAGIExec": _command_ended,
     "AsyncAGIEnd": _left_agi,
-    "AgentConnect": _taken,
     "DialBegin": _dialling,
     "DTMFEnd": _key_pressed,
     "HangupRequest": _hung_up,

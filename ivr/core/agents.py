@@ -100,6 +100,8 @@ def evolve(agent: Agent, event: Event) -> Agent:
     if isinstance(event, ev.PhoneReached | ev.PhoneLost):
         reached = isinstance(event, ev.PhoneReached)
         return agent if reached is agent.phone_reached else replace(agent, phone_reached=reached, lost_at=event.at)
+    if isinstance(event, ev.FallbackAnswered):
+        return _taken(agent, event)
     if agent.status in _BUSY:
         match event:
             case ev.AgentSignedOut():
@@ -134,6 +136,15 @@ def is_gone(agent: Agent, now: float) -> bool:
         return True
     on_break = agent.reason in _REASONS.values()
     return agent.status is Status.AWAY and is_over(agent.since, BREAK_S if on_break else GONE_S, now)
+
+
+def _taken(agent: Agent, event: ev.FallbackAnswered) -> Agent:
+    """The static queue rings everybody who has a telephone. Who was away is away again when the talk is over."""
+    if agent.status in _BUSY or agent.status is Status.SIGNED_OUT:
+        return agent
+    was_away = agent.status is Status.AWAY
+    agent = replace(agent, status=Status.TALKING, since=event.at, call_id=event.call_id, ring_id=event.ring_id)
+    return replace(agent, reason="", signing_out=was_away, leaving_for=Status.AWAY)
 
 
 def released(agent: Agent, at: float) -> Agent:

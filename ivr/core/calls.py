@@ -98,11 +98,18 @@ class Ring:
     """Both legs' files are closed and whole."""
     room: bool = False
     """A colleague asked for this agent, who was rung into the call's room."""
+    static: bool = False
+    """The static queue gave the citizen to this agent, or was found with them and nobody knows whom ("")."""
 
     @property
     def open(self) -> bool:
         """It rings, or they talk."""
         return self.ended_at is None
+
+    @property
+    def has_recording(self) -> bool:
+        """It was answered, and its sides are or were recorded."""
+        return self.answered_at is not None and bool(self.agent_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +230,8 @@ class Call:
     rings: tuple[Ring, ...] = ()
     legs: tuple[Leg, ...] = ()
     transfer: Transfer | None = None
+    room_at: float = 0.0
+    """When the citizen last joined the room."""
     rating: int | None = None
     ended_at: float | None = None
     outcome: Outcome | None = None
@@ -234,10 +243,6 @@ class Call:
     shutting_down: bool = False
     alone_at: float | None = None
     """Since when the dialplan has it to itself: in the static queue, or until it hung up before that."""
-    taken_at: float | None = None
-    """When an agent answered in the static queue."""
-    taken_by: str = ""
-    """That agent, or "" when it is not known."""
 
     @property
     def ring(self) -> Ring | None:
@@ -251,13 +256,18 @@ class Call:
 
     @property
     def answered(self) -> Ring | None:
-        """The first attempt that an agent answered."""
-        return next((ring for ring in self.rings if ring.answered_at is not None), None)
+        """The first of our attempts that an agent answered."""
+        return next((ring for ring in self.rings if ring.answered_at is not None and not ring.static), None)
+
+    @property
+    def taken(self) -> Ring | None:
+        """The talk that we did not bring about."""
+        return next((ring for ring in self.rings if ring.static), None)
 
     @property
     def spoken(self) -> bool:
         """Somebody has spoken with the citizen: an agent or an outside number."""
-        return bool(self.answered) or self.taken_at is not None or any(leg.answered_at is not None for leg in self.legs)
+        return bool(self.answered or self.taken) or any(leg.answered_at is not None for leg in self.legs)
 
     @property
     def leg(self) -> Leg | None:
@@ -283,16 +293,16 @@ class Call:
         """Seconds in the line until an agent answered, the call ended, or now. None when it never joined a line."""
         if self.queued_at is None:
             return None
-        end = self.answered.answered_at if self.answered else self.taken_at
+        talk = self.answered or self.taken
+        end = talk.answered_at if talk else None
         return max(0.0, (end or self.ended_at or now) - self.queued_at)
 
     def talk_s(self, now: float) -> float:
         """Seconds that an agent was there for the citizen, however many were there at once."""
-        talks = [(ring.answered_at, ring.ended_at) for ring in self.rings] + [(self.taken_at, None)]
         seconds, until = 0.0, 0.0
-        for begin, end in talks:  # in the order in which they began
-            if begin is not None:
-                since, until = max(begin, until), max(until, end or self.ended_at or now)
+        for ring in self.rings:  # in the order in which they began
+            if ring.answered_at is not None:
+                since, until = max(ring.answered_at, until), max(until, ring.ended_at or self.ended_at or now)
                 seconds += max(0.0, until - since)
         return seconds
 
@@ -303,7 +313,7 @@ def outcome_of(call: Call) -> Outcome:
         return Outcome.ANSWERED
     if any(leg.answered_at is not None for leg in call.legs):
         return Outcome.PASSED_ON
-    if call.taken_at is not None:
+    if call.taken:
         return Outcome.FELL_BACK
     if call.stage is Stage.DIALLING:
         return Outcome.NOT_REACHED
@@ -405,7 +415,7 @@ def evolve(call: Call, event: Event) -> Call:
             ring = Ring(event.ring_id, event.agent_id, event.at, event.why)
             stage = Stage.DIALLING if call.stage is Stage.DIALLING else Stage.RINGING
             return replace(call, stage=stage, rings=(*call.rings, ring), transfer=None)
-        case ev.AgentAnswered() if answering := _open_ring(call, event.ring_id):
+        case ev.AgentAnswered() if (answering := _open_ring(call, event.ring_id)) and answering.answered_at is None:
             call = _ring(call, event.ring_id, answered_at=event.at, agent_rate=event.agent_rate)
             return call if answering.room else replace(call, stage=Stage.TALKING)
         case ev.RingEnded() if rung := _open_ring(call, event.ring_id):
@@ -423,8 +433,8 @@ def evolve(call: Call, event: Event) -> Call:
             consults = call.colleague and call.transfer and call.transfer.kind == "consult"
             return replace(call, stage=Stage.CONSULTING, transfer=None if consults else call.transfer)
         case ev.RoomJoined() if call.stage in ROOM_STAGES:
-            return replace(call, stage=Stage.ROOM, transfer=None)
-        case ev.RoomLeft() if call.stage is Stage.ROOM:
+            return replace(call, stage=Stage.ROOM, transfer=None, room_at=event.at)
+        case ev.RoomLeft() if call.stage is Stage.ROOM and event.at >= call.room_at:
             for ring in call.rings:
                 if ring.open and ring.answered_at is not None:
                     call = _ring(call, ring.ring_id, ended_at=event.at, reason="agent_hung_up")
@@ -441,7 +451,7 @@ def evolve(call: Call, event: Event) -> Call:
                 mark=event.mark or call.mark,
                 emergency=event.emergency or call.emergency,
             )
-        case ev.LegAnswered() if call.leg and call.leg.leg_id == event.leg_id:
+        case ev.LegAnswered() if call.leg and call.leg.leg_id == event.leg_id and call.leg.answered_at is None:
             return _leg(call, answered_at=event.at)
         case ev.LegEnded() if call.leg and call.leg.leg_id == event.leg_id:
             return _leg_ended(call, event)
@@ -452,8 +462,9 @@ def evolve(call: Call, event: Event) -> Call:
             return replace(call, rating=event.rating)
         case ev.CallFellBack() if call.stage is not Stage.FALLBACK:
             return _fell_back(call, event.at)
-        case ev.FallbackAnswered() if call.stage is Stage.FALLBACK and call.taken_at is None:
-            return replace(call, taken_at=event.at, taken_by=event.agent_id)
+        case ev.FallbackAnswered() if call.stage is Stage.FALLBACK and call.taken is None:
+            ring = Ring(event.ring_id, event.agent_id, event.at, answered_at=event.at, static=True)
+            return replace(call, rings=(*call.rings, ring))
         case ev.CallFound():
             return _found(replace(call, channel=event.channel, step=""), event)
         case ev.CallDismissed():
@@ -480,8 +491,9 @@ def _found(call: Call, event: ev.CallFound) -> Call:
     )
     if call.stage is Stage.FALLBACK or not (event.doing == "fallback" or unknown):
         return call
-    taken_at = event.at if event.doing in ("talking", "outside") else None
-    return replace(_fell_back(call, event.at), taken_at=taken_at)
+    call = _fell_back(call, event.at)
+    talks = event.doing in ("talking", "outside")
+    return evolve(call, ev.FallbackAnswered(event.at, call.call_id, "")) if talks else call
 
 
 def _fell_back(call: Call, at: float) -> Call:

@@ -2,7 +2,7 @@
 
 `at` is always seconds since the epoch (UTC) as told by the adapter that saw it; the core has no clock.
 `call_id` is Asterisk's linkedid, which is also the unique id of the citizen's own channel.
-`ring_id` names one attempt to ring one agent for one call: `<call_id>/<n>`, n from 1.
+`ring_id` names one attempt to ring one agent for one call: `<call_id>/<n>`, n from 1; the static queue has `s1`.
 `leg_id` names one attempt to reach an outside number for one call: `<call_id>/t<n>`, n from 1.
 `step` names one prompt or question played to one call: `<call_id>:<n>`, n from 1.
 """
@@ -150,11 +150,16 @@ class CallFellBack:
 
 @dataclass(frozen=True, slots=True)
 class FallbackAnswered:
-    """The static queue gave the citizen to an agent. Nothing is recorded."""
+    """The static queue gave the citizen to an agent; the two legs are being recorded, like any talk's."""
 
     at: float
     call_id: str
     agent_id: str
+
+    @property
+    def ring_id(self) -> str:
+        """`s1`: after the static queue nothing follows."""
+        return f"{self.call_id}/s1"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ ENDINGS = (".wav", ".wav16")
 """Asterisk names RIFF/WAV files of 16,000 samples per second `wav16`."""
 
 _CALL_ID = re.compile(r"(?:[A-Za-z0-9_-]+-)?(\d{9,11})\.\d+", re.ASCII)
-_RING_NUMBER = re.compile(r"t?[1-9]\d{0,5}", re.ASCII)
-"""Of a ring, or with a t: of a leg to an outside number."""
+_RING_NUMBER = re.compile(r"[ts]?[1-9]\d{0,5}", re.ASCII)
+"""Of a ring; with a t, of a leg to an outside number; with an s, of the static queue's talk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +50,21 @@ class Recording:
 def recording_base(call_id: str, ring_id: str) -> PurePosixPath:
     """`YYYY/MM/DD/<call_id>-<n>` below the folder of the recordings, without `-caller.wav` and the like.
 
-    The day is the call's own, in UTC, taken from the call_id (Asterisk's `<epoch seconds>.<n>`).
     Of a leg, n is t<n>. Raises ValueError for ids that are not ours.
     """
-    call = _CALL_ID.fullmatch(call_id)
-    if call is None:
-        raise ValueError(f"{call_id!r} is not a call id (<epoch seconds>.<number>).")
+    day = day_of(call_id)
     number = ring_id.removeprefix(f"{call_id}/")
     if number == ring_id or not _RING_NUMBER.fullmatch(number):
         raise ValueError(f"{ring_id!r} is not a ring id of the call {call_id}.")
-    day = datetime.fromtimestamp(int(call[1]), UTC)
-    return PurePosixPath(f"{day:%Y/%m/%d}") / f"{call_id}-{number}"
+    return PurePosixPath(day) / f"{call_id}-{number}"
+
+
+def day_of(call_id: str) -> str:
+    """`YYYY/MM/DD`: the call's own day in UTC, from Asterisk's `<epoch seconds>.<n>`. Raises ValueError as above."""
+    call = _CALL_ID.fullmatch(call_id)
+    if call is None:
+        raise ValueError(f"{call_id!r} is not a call id (<epoch seconds>.<number>).")
+    return f"{datetime.fromtimestamp(int(call[1]), UTC):%Y/%m/%d}"
 
 
 def sides(ring_id: str) -> tuple[Leg, Leg]:

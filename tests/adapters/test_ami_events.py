@@ -25,6 +25,7 @@ from ivr.adapters.ami_events import (
 from ivr.core.events import (
     AgentAnswered,
     AgentHungUp,
+    AgentMoved,
     CallArrived,
     CallerHungUp,
     CallFellBack,
@@ -127,6 +128,7 @@ TABLE: dict[str, tuple[Mapping[str, str], object]] = {
         user_event("HotlineAnswered", RingId=RING, AgentRate="16000", Uniqueid=AGENT["Uniqueid"]),
         AgentAnswered(AT, CALL, RING, 16000),
     ),
+    "the agent is moved": (user_event("HotlineAgentMoved", RingId=RING), AgentMoved(AT, CALL, RING)),
     "the agent hangs up": (user_event("HotlineAgentHungUp", RingId=RING), AgentHungUp(AT, CALL, RING)),
     "the agent leaves the room": (user_event("HotlineAgentLeft", RingId=RING), LeftRoom(AT, CALL, RING)),
     "the citizen leaves the room": (user_event("HotlineRoomLeft"), RoomLeft(AT, CALL)),
@@ -164,10 +166,7 @@ TABLE: dict[str, tuple[Mapping[str, str], object]] = {
     "ringing was given up": (ring_ended("CANCEL"), RingEnded(AT, CALL, RING, "cancelled")),
     "a status that is new": (ring_ended("株"), RingEnded(AT, CALL, RING, "unreachable")),
     "the static queue": (user_event("HotlineFellBack", Dnis="12345"), CallFellBack(AT, CALL, "13800001111", "12345")),
-    "an agent of the static queue": (
-        {**CITIZEN, "Event": "AgentConnect", "Queue": "fallback", "MemberName": "8002"},
-        FallbackAnswered(AT, CALL, "8002"),
-    ),
+    "an agent of the static queue": (user_event("HotlineTaken", RingId="8002"), FallbackAnswered(AT, CALL, "8002")),
     "a ring's end without its id": (user_event("HotlineRingEnded", Status="BUSY"), None),
     "somebody else's user event": (user_event("Elsewhere"), None),
     "the citizen hangs up": ({**CITIZEN, "Event": "HangupRequest"}, CallerHungUp(AT, CALL, 0)),

@@ -168,12 +168,12 @@ def alone(ani: str, how: str, ago_s: float) -> Move:
     def move(world: Watched) -> None:
         call_id, began = f"{int(world.now - ago_s)}.9{len(world.journal)}", world.now - ago_s
         if how == "unattended":
-            world.tell(ev.CallUnattended(began, call_id, ani, "12345"))
+            world.recount(ev.CallUnattended(began, call_id, ani, "12345"))
         else:
-            world.tell(ev.CallFellBack(began, call_id, ani, "12345"))
+            world.recount(ev.CallFellBack(began, call_id, ani, "12345"))
         if how == "taken":
-            world.tell(ev.FallbackAnswered(began + 5, call_id, "8001"))
-        world.tell(ev.CallerHungUp(began + 9, call_id))
+            world.recount(ev.FallbackAnswered(began + 5, call_id, "8001"))
+        world.recount(ev.CallerHungUp(began + 9, call_id))
 
     return move
 

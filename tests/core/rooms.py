@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ivr.core import actions as do
 from ivr.core import events as ev
+from ivr.core.floor import leases
 
 if TYPE_CHECKING:
     from tests.core.world import World
@@ -40,6 +41,8 @@ class Rooms:
         self.world = world
         self.rooms: dict[str, Room] = {}
         self.errands: list[Errand] = []
+        self.called: set[str] = set()
+        """Every outside number that was called into a room."""
 
     def of(self, call_id: str) -> Room:
         return self.rooms.setdefault(call_id, Room())
@@ -61,12 +64,13 @@ class Rooms:
             case do.ReleaseAgent() if talks and line and line.ring and line.ring.ring_id == errand.ring_id:
                 world.advance(call_id)
             case do.MoveAgent() if talks and line and line.ring and line.ring.ring_id == errand.ring_id:
-                line.doing, line.ring, line.lease_until = "idle", None, world.now + 5
+                line.doing, line.ring, line.lease_until = "idle", None, world.now + leases.FIRST_S
                 room.agent = errand.ring_id
                 world.tell(ev.AgentMoved(world.now, call_id, errand.ring_id))
             case do.DialRoom() if world.dice.random() < 0.1:
                 world.tell(ev.LegEnded(world.now, call_id, errand.leg_id, "unreachable"))
             case do.DialRoom():
+                self.called.add(errand.leg_id)
                 room.legs[errand.leg_id] = False
             case do.RingColleague() if world.dice.random() < 0.1:
                 world.tell(ev.RingEnded(world.now, call_id, errand.ring_id, "unreachable"))
@@ -86,7 +90,7 @@ class Rooms:
         """Of a leg, or of a colleague."""
         met = self.of(call_id).legs.pop(leg_id)
         if not is_ring(leg_id):
-            self._left(call_id, ev.LegEnded(self.world.now, call_id, leg_id, reason))
+            self._left(call_id, ev.LegEnded(self.world.now, call_id, leg_id, "hung_up" if met else reason))
         elif met:
             self._left(call_id, ev.AgentHungUp(self.world.now, call_id, leg_id))
         else:
@@ -111,7 +115,7 @@ class Rooms:
 
     def _citizen_out(self, call_id: str) -> None:
         line = self.world.lines[call_id]
-        line.doing, line.lease_until = "idle", self.world.now + 5
+        line.doing, line.lease_until = "idle", self.world.now + leases.FIRST_S
         self.world.tell(ev.RoomLeft(self.world.now, call_id))
 
     def citizen_in(self, call_id: str) -> None:

@@ -90,7 +90,7 @@ def test_the_static_queue_is_a_line_too() -> None:
     assert lines(*fell, ev.FallbackAnswered(150, A, "8002"), ev.CallEnded(190, A, "fell_back"))[1:] == [
         left,
         joined,
-        f"150|{A}|fallback|Agent/8002|CONNECT|20|{A}|0",
+        f"150|{A}|fallback|Agent/8002|CONNECT|20|{A}/s1|0",
         f"190|{A}|fallback|Agent/8002|COMPLETECALLER|20|40|1",
     ]
     assert lines(*fell, ev.CallEnded(190, A, "abandoned"))[1:] == [

@@ -49,7 +49,8 @@ class Watched(Telephones):
         busy = Counter(line.ring.phone for line in self.lines.values() if line.ring)
         busy += Counter(self.phones[ring_id] for ring_id in rooms)
         assert all(n == 1 for n in busy.values()), f"two calls on one telephone: {busy}"
-        held = Counter(ring.agent_id for call in self.floor.calls.values() for ring in call.rings if ring.open)
+        ours = [ring for call in self.floor.calls.values() for ring in call.rings if ring.open and not ring.static]
+        held = Counter(ring.agent_id for ring in ours)
         assert all(n == 1 for n in held.values()), f"two calls for one agent: {held}"
         for call in self.floor.calls.values():
             here = [ring.room for ring in call.rings if ring.open]

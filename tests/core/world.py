@@ -120,6 +120,12 @@ def _texts(table: dict[str, object]) -> list[str]:
     return found
 
 
+WRITTEN_DOWN = (
+    ev.AgentAnswered, ev.RingEnded, ev.AgentHungUp, ev.AgentMoved, ev.LegAnswered, ev.LegEnded, ev.RoomLeft,
+    ev.CallFellBack, ev.FallbackAnswered, ev.CallUnattended, ev.CallerHungUp,
+)  # fmt: skip
+"""What `tell` and `gone` of dialplans/extensions.conf leave in the log."""
+
 _CALLING = ("13800138000", "", "+8613907330001", "073122880002", "9" * 40)
 _DIALLED = ("12345", "12346", "12369", "12348", "")
 
@@ -164,16 +170,28 @@ class World:
         """Whom the recogniser listens to."""
         self.lines: dict[str, Line] = {}
         self.journal: list[Event] = []
-        self.untold: list[Event] = []
-        """What Asterisk has written down for the next controller."""
+        self.told: list[Any] = []
+        """What the dialplan has written down for the next controller."""
         self.calls_made = 0
         self.rooms = Rooms(self)
         for profile in self.profiles:
             self.tell(ev.PhoneReached(self.now, profile.agent_id))
 
     def tell(self, event: Event) -> None:
+        self._write_down(event)
         events, actions = self.floor.handle(event)
         self._take(events, actions)
+
+    def recount(self, event: Event) -> None:
+        """The controller learns of it afterwards."""
+        self._take(*self.floor.recount(event))
+
+    def _write_down(self, event: Event) -> None:
+        """By dialplans/extensions.conf; what becomes of a leg that nobody answers in a room, it does not know."""
+        if isinstance(event, ev.LegEnded) and event.reason != "hung_up" and event.leg_id in self.rooms.called:
+            return
+        if isinstance(event, WRITTEN_DOWN):
+            self.told.append(event)
 
     def _take(self, events: list[Event], actions: list[do.Action]) -> None:
         self.journal += events
@@ -228,7 +246,7 @@ class World:
     def _stop_ringing(self, call_id: str, line: Line, reason: str) -> None:
         ring, line.ring, line.doing = line.ring, None, "idle"
         assert ring
-        line.lease_until = self.now + 5  # by dialplans/extensions.conf
+        line.lease_until = self.now + leases.FIRST_S  # by dialplans/extensions.conf
         self.tell(ev.RingEnded(self.now, call_id, ring.ring_id, reason))
 
     def says_a_word(self, n: int) -> None:
@@ -249,7 +267,11 @@ class World:
         return call_id
 
     def hang_up(self, call_id: str) -> None:
-        if self.lines.pop(call_id, None):
+        if line := self.lines.pop(call_id, None):
+            if line.doing != "calling":
+                came = call_id.partition(".")[0]
+                at = float(came) if came.isdecimal() else self.now
+                self._write_down(ev.CallUnattended(at, call_id, line.ani, line.dnis))
             self.tell(ev.CallerHungUp(self.now, call_id, 16))
 
     def advance(self, call_id: str) -> None:
@@ -258,7 +280,7 @@ class World:
         if line.doing == "talking":
             line.doing, ring, line.ring = "idle", line.ring, None
             assert ring
-            line.lease_until = self.now + 5  # by dialplans/extensions.conf
+            line.lease_until = self.now + leases.FIRST_S  # by dialplans/extensions.conf
             self.tell(ev.AgentHungUp(self.now, call_id, ring.ring_id))
         elif line.doing == "calling":
             if self.dice.random() < 0.5:
@@ -295,7 +317,7 @@ class World:
             self.tell(ev.LegAnswered(self.now, call_id, line.leg))
             return
         reason = "hung_up" if line.doing == "outside" else self.dice.choice(["no_answer", "busy", "unreachable"])
-        line.doing, line.lease_until = "idle", self.now + 5
+        line.doing, line.lease_until = "idle", self.now + leases.FIRST_S
         self.tell(ev.LegEnded(self.now, call_id, line.leg, reason))
 
     def _obey(self, call_id: str, line: Line, order: do.Action) -> None:
@@ -331,9 +353,10 @@ class World:
         self.floor.change_ears(EARS)
         self.listened = set()
         self.floor.restore(self.journal, saved, self.now, tasks)
-        for event in self.untold:
-            self.tell(event)
-        self.untold = []
+        ended = {event.call_id for event in self.journal if isinstance(event, ev.CallEnded)}
+        self.told = [event for event in self.told if event.call_id not in ended]
+        for event in self.told:
+            self.recount(event)
         began = self.now
         self.now += 1
         for profile in self.profiles:

@@ -129,6 +129,13 @@ class Hotline:
             while self.log.count(what) < times:  # noqa: ASYNC110 (another process writes it)
                 await asyncio.sleep(0.05)
 
+    async def told(self, what: str) -> None:
+        """Wait until the dialplan has told it, whether a controller was there or not."""
+        log = self.state / "log-asterisk/told"
+        async with asyncio.timeout(PATIENCE_S):
+            while f"|{what}|" not in log.read_text():  # noqa: ASYNC110 (another process writes it)
+                await asyncio.sleep(0.05)
+
     @property
     def passwords(self) -> dict[str, str]:
         table: dict[str, str] = json.loads((self.state / "demonstration.json").read_text())

@@ -19,9 +19,13 @@ import numpy as np
 import pytest
 
 from ivr.adapters import pbx, recordings
+from ivr.adapters.agi.told import KEPT_S, LONG_S, begin_anew, untold
 from ivr.adapters.ami import Ami, Message
 from ivr.adapters.pbx.render import EVENTS
+from ivr.adapters.store import Store
+from ivr.core.calls import begin
 from ivr.core.errors import ActionRefused
+from ivr.core.events import CallerHungUp, CallUnattended
 from ivr.core.recordings import recording_base
 from tests.e2e import asterisk as real
 from tests.e2e import baresip, sipp
@@ -291,6 +295,7 @@ async def test_a_controller_that_dies_while_people_talk_leaves_nobody_in_silence
         await phone.rings()
         await phone.answer()
         await citizen.rtp.hears(AGENT_HZ)
+        assert np.diff(citizen.rtp.heard_at).max() < 5.0
 
 
 async def test_a_stop_says_goodbye_to_those_who_are_on_the_line(
@@ -418,3 +423,33 @@ async def test_the_filter_for_older_versions_lets_the_same_events_through(unpack
             assert {message["Event"] for message in controller.messages} <= set(EVENTS)
     finally:
         await process.stop()
+
+
+async def test_the_log_of_what_was_told_begins_anew_without_losing_a_line(
+    asterisk: real.Running, controller: Controller, tmp_path: Path
+) -> None:
+    logs, sip_port = asterisk.config.state.dir / "log-asterisk", asterisk.config.sip.port
+
+    async def gone(times: int) -> None:
+        async with calling(sip_port, tmp_path) as citizen:
+            await citizen.hang_up()
+        async with asyncio.timeout(PATIENCE_S):
+            while sum(path.read_text().count("|Gone|") for path in logs.glob("told*")) < times:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
+    await begin_anew(controller.ami, logs, time.time())
+    await gone(1)
+    assert [path.name for path in logs.glob("told*")] == ["told"], "it holds less than a day"
+    await begin_anew(controller.ami, logs, time.time() + LONG_S + 5)
+    await gone(2)
+    (older,) = logs.glob("told.*")
+    assert (older.read_text().count("|Gone|"), (logs / "told").read_text().count("|Gone|")) == (1, 1)
+    store = await Store.open(tmp_path / "hotline.db")
+    known = CallUnattended(time.time() - 60, "1763890000.1", "", "12345")
+    await store.append([known], [begin(known)])
+    events = await untold(logs, store)
+    await store.close()
+    assert [type(event) for event in events] == [CallUnattended, CallerHungUp] * 2
+    assert events[1].at < events[3].at
+    await begin_anew(controller.ami, logs, time.time() + KEPT_S + 5)
+    assert not list(logs.glob("*.*")), "what is old is removed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from pathlib import Path
@@ -19,6 +20,65 @@ pytestmark = [
     pytest.mark.skipif(not sipp.FOUND, reason="sipp is missing: sudo apt-get install -y sip-tester"),
     pytest.mark.skipif(not baresip.FOUND, reason="baresip is missing: sudo apt-get install -y baresip-core"),
 ]
+
+
+RINGING, TALKED = "13800138005", "13800138006"
+
+
+async def test_what_the_telephones_did_without_a_controller_is_booked_as_it_was(tmp_path: Path) -> None:
+    """A ring that was answered, and a talk: both are over when the next controller comes."""
+    async with (
+        hotline(tmp_path) as up,
+        Softphone(up.sip_port, tmp_path / "1", "8001-sip", up.phone_password("8001")) as first,
+        Softphone(up.sip_port, tmp_path / "2", "8002-sip", up.phone_password("8002")) as second,
+    ):
+        async with up.signed_in("8001") as agent:
+            await agent.order("sign_in")
+            await agent.order("ready")
+        async with (
+            Caller(up.sip_port, tmp_path / "a", ani=TALKED) as talked,
+            Caller(up.sip_port, tmp_path / "b", ani=RINGING) as ringing,
+        ):
+            await talked.answered()
+            await talked.pass_the_menu()
+            await first.rings()
+            await first.answer()
+            async with up.signed_in("8002") as agent:
+                await agent.order("sign_in")
+                await agent.order("ready")
+            await ringing.answered()
+            await ringing.pass_the_menu()
+            await second.rings()
+            await up.kill()
+            await second.answer()
+            await ringing.rtp.heard_for(3)
+            first.hang_up()  # their citizen waits for a question about the talk, and gives up
+            await first.over()
+            ended = time.time()
+            await up.told("AgentHungUp")
+            await talked.hang_up()
+            await ringing.hang_up()
+            await second.over()
+        await asyncio.sleep(5)  # what was long ago when the next controller comes, was not now
+        await up.start()
+        async with up.signed_in("banzhang") as supervisor:
+            done = await supervisor.calls_that(lambda calls: all(c["outcome"] for c in calls))
+            calls = {c["ani"]: await supervisor.get(f"/api/calls/{c['call_id']}") for c in done}
+            assert {ani: (c["outcome"], c["agent_id"]) for ani, c in calls.items()} == {
+                TALKED: ("answered", "8001"),
+                RINGING: ("answered", "8002"),
+            }
+            for call in calls.values():
+                assert abs(call["ended_at"] - ended) < 2 and 3 <= call["talk_s"] < 8, call
+                (ring,) = call["rings"]
+                assert abs(ring["ended_at"] - ended) < 2
+            assert calls[TALKED]["rings"][0]["reason"] == "agent_hung_up"
+            assert (await supervisor.get("/api/callbacks"))["callbacks"] == []
+            for call in calls.values():
+                await supervisor.call_that(lambda c: len(c["recordings"]) == 2, call_id=call["call_id"])
+        code, said = await up.cli("check")
+        assert code == 0, said
+
 
 HASTY, TAKEN, GAVE_UP, TALKING = "13800138001", "13800138002", "13800138003", "13800138004"
 
@@ -67,11 +127,18 @@ async def test_calls_without_a_controller_are_in_the_books_and_who_reached_nobod
                         assert 1 <= calls[TAKEN]["talk_s"] <= 6 and calls[GAVE_UP]["wait_s"] >= 1
                         tasks = (await supervisor.get("/api/callbacks"))["callbacks"]
                         assert sorted(task["number"] for task in tasks) == [HASTY, GAVE_UP]
+                        await supervisor.call_that(lambda c: len(c["recordings"]) == 2, call_id=calls[TAKEN]["call_id"])
+                        async with up.signed_in("8002") as agent:
+                            assert (await agent.order("ready"))["status"] == "talking"
                         if not _:
                             await up.kill()
                 async with up.signed_in("banzhang") as supervisor:
                     await talking.hang_up()
-                    await supervisor.call_that(lambda c: c["outcome"] == "fell_back")
+                    ended = await supervisor.call_that(lambda c: c["outcome"] and len(c["recordings"]) == 2)
+                    assert ended["outcome"] == "fell_back"
+                    async with up.signed_in("8002") as agent:
+                        assert (await agent.get("/api/calls"))["calls"][0]["call_id"] == ended["call_id"]
+                        assert (await agent.order("ready"))["status"] == "ready"
                     period = f"from={began}&to={time.time() + 60}&interval=day"
                     total = (await supervisor.get(f"/api/books?{period}"))["totals"][0]
                     assert total["offered"] == sum(total["outcomes"].values()) == 4 and not total["in_progress"]

@@ -65,6 +65,8 @@ class Telephones(World):
     def tell(self, event: Event) -> None:
         if self.controlled:
             super().tell(event)
+        else:
+            self._write_down(event)
         self._go_on()
 
     def tick(self) -> None:
@@ -175,15 +177,8 @@ class Telephones(World):
         line = self.lines[call_id]
         line.doing, line.orders = "fallback", []
         self.playing.pop(call_id, None)
-        self.heard[call_id].append("system_fallback")
-        self._write_down(ev.CallFellBack(self.now, call_id, line.ani, line.dnis))
-
-    def _write_down(self, event: Event) -> None:
-        """By dialplans/extensions.conf: told to the controller, or to the next one."""
-        if self.controlled:
-            self.tell(event)
-        else:
-            self.untold.append(event)
+        self.heard[call_id] += ["system_fallback", "recording_notice"]
+        self.tell(ev.CallFellBack(self.now, call_id, line.ani, line.dnis))
 
     # --- what people do ---
 
@@ -194,13 +189,6 @@ class Telephones(World):
         self.playing.pop(call_id, None)
         self.ring_ends.pop(call_id, None)
         self.outside.pop(call_id, None)
-        line = self.lines.get(call_id)
-        came_unheard = not self.heard[call_id] and not call_id.startswith("cb-")
-        if line and not self.controlled and (line.doing == "fallback" or came_unheard):
-            if line.doing != "fallback":
-                came = float(call_id.partition(".")[0])
-                self.untold.append(ev.CallUnattended(came, call_id, line.ani, line.dnis))
-            self.untold.append(ev.CallerHungUp(self.now, call_id))
         super().hang_up(call_id)
 
     def answer(self, call_id: str) -> None:
@@ -286,7 +274,7 @@ class Telephones(World):
         queued = [c for c, line in self.lines.items() if line.doing == "fallback" and c not in taken]
         if queued:
             self.static_talks[agent_id] = queued[0]
-            self._write_down(ev.FallbackAnswered(self.now, queued[0], agent_id))
+            self.tell(ev.FallbackAnswered(self.now, queued[0], agent_id))
         return bool(queued)
 
     def outside_answers(self, call_id: str) -> None:
@@ -300,7 +288,7 @@ class Telephones(World):
         self.ring_ends.pop(call_id, None)
         if line.doing == "dialling":
             self.heard[call_id].append("music")
-        line.doing, line.lease_until = "idle", self.now + 5  # by dialplans/extensions.conf
+        line.doing, line.lease_until = "idle", self.now + leases.FIRST_S  # by dialplans/extensions.conf
         self.tell(ev.LegEnded(self.now, call_id, order.leg_id, reason))
 
     def in_room(self, agent_id: str) -> str | None:

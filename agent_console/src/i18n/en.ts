@@ -425,7 +425,7 @@ const en: Messages = {
     LegEnded: "The call to the other side is over: {reason}",
     CallerHungUp: "The citizen's side of the call ended",
     CallFellBack: "The controller did not answer in time; taken by the static queue",
-    FallbackAnswered: "Agent {agent} answered in the static queue; not recorded",
+    FallbackAnswered: "Agent {agent} answered in the static queue",
     CallUnattended: "Called and hung up while no controller was there; booked afterwards",
     CallFound: "Found again after the controller came back; it was: {doing}",
     RatingGiven: "The citizen rated: {rating}",

@@ -430,7 +430,7 @@ const zh = {
     LegEnded: "与对方的话路结束：{reason}",
     CallerHungUp: "市民一侧的通话结束",
     CallFellBack: "控制程序未及时响应，转入应急排队",
-    FallbackAnswered: "应急排队接给坐席 {agent}，无录音",
+    FallbackAnswered: "应急排队接给坐席 {agent}",
     CallUnattended: "控制程序停着时来电，未及接入即挂断，事后补记",
     CallFound: "控制程序重新连接后找到这通电话，当时状态：{doing}",
     RatingGiven: "市民评价：{rating}",

@@ -3,6 +3,7 @@
 from ivr.adapters.agi.channels import Channels
 from ivr.adapters.agi.commands import Outside
 from ivr.adapters.agi.survey import beat
+from ivr.adapters.agi.told import begin_anew, untold
 from ivr.adapters.agi.tracked import ChannelAction
 
-__all__ = ["ChannelAction", "Channels", "Outside", "beat"]
+__all__ = ["ChannelAction", "Channels", "Outside", "beat", "begin_anew", "untold"]

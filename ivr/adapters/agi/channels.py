@@ -280,13 +280,14 @@ class Channels:
                 call.left()
             case AgentAnswered():
                 self._answered(event)
-            case RingEnded() | AgentHungUp():
+            case RingEnded() | AgentHungUp() | AgentMoved():
                 ring = call.ring_over(event.ring_id) if (call := self._calls.get(event.call_id)) else None
                 if ring and ring.cancelled and isinstance(event, RingEnded):
                     return replace(event, reason="cancelled")
-                if ring and ring.moving and isinstance(event, AgentHungUp):
+                if ring and isinstance(event, AgentMoved):
                     ring.moved = True
-                    return AgentMoved(event.at, event.call_id, event.ring_id)
+                    if ring.not_moved:
+                        return AgentHungUp(event.at, event.call_id, event.ring_id)
             case RoomLeft() if call := self._calls.get(event.call_id):
                 call.in_room = False
             case LegAnswered() if call := self._calls.get(event.call_id):

@@ -54,12 +54,15 @@ class Others:
         ring, channels = call.ring, await self._agent_channels(action)
         if ring is None or ring.ring_id not in (action.ring_id, "") or not channels:
             return  # the agent has hung up meanwhile, and that is told
-        ring.ring_id, ring.moving = action.ring_id, True
+        ring.ring_id = action.ring_id
         number = action.ring_id.removeprefix(f"{action.call_id}/")
+        # From then on the dialplan tells the end of the talk as a move.
+        moved = {"Channel": call.channel, "Variable": "HOTLINE_MOVED", "Value": action.ring_id}
+        there = {"Channel": channels[0], "Context": "room-agent", "Exten": number, "Priority": "1"}
         try:
-            await self._ami.action("Redirect", Channel=channels[0], Context="room-agent", Exten=number, Priority="1")
+            await self._ami.actions([("Setvar", moved), ("Redirect", there)])
         except ActionRefused:
-            ring.moving = False
+            ring.not_moved = True
             if ring.moved:
                 self._tell(AgentHungUp(self._clock(), action.call_id, action.ring_id))
 

@@ -16,6 +16,7 @@ from ivr.adapters.ami_events import DialFailed
 from ivr.core.actions import DialCitizen
 from ivr.core.errors import ActionRefused, ActionTimeout, HotlineError, LinkLost
 from ivr.core.events import CitizenNotReached, LegEnded
+from ivr.core.recordings import day_of
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +65,7 @@ class Outgoing:
                 Priority="1",
                 Timeout=str(action.ring_s * 1000),
                 CallerID=f"<{self._way.caller_id}>",
-                Variable=f"IVR_TASK={action.task_id},IVR_CITIZEN={digits(action)}",
+                Variable=f"IVR_TASK={action.task_id},IVR_CITIZEN={digits(action)},IVR_DAY={day_of(call_id)}",
                 Async="true",
             )
         except (LinkLost, ActionTimeout) as error:

@@ -49,9 +49,10 @@ class Ring:
     """"" when it was begun by a controller before this one."""
     answered: bool = False
     cancelled: bool = False
-    moving: bool = False
-    """The agent is being taken out of the talk, into the room."""
     moved: bool = False
+    """The dialplan has told that the agent was taken out of the talk, into the room."""
+    not_moved: bool = False
+    """That was not possible: they had hung up."""
     legs: set[str] = field(default_factory=set)
     """Agent's channels."""
 

@@ -22,7 +22,6 @@ EVENTS = (
     "AsyncAGIEnd",
     "Hangup",
     "HangupRequest",
-    "AgentConnect",
     "DialBegin",
     "DialEnd",
     "OriginateResponse",
@@ -166,7 +165,7 @@ def _files(
             agents="\n".join(agents),
             trunks="\n".join(trunks),
         ),
-        "extensions.conf": _fill("extensions", dialplan=dialplan),
+        "extensions.conf": _fill("extensions", dialplan=dialplan, recordings=config.recordings),
     }
 
 

@@ -294,7 +294,7 @@ def _append(db: Connection, events: Sequence[Event], calls: Sequence[Call], agen
     last = {row[3]: row[0] for row in rows if row[3] is not None}
     now = {call.call_id: at or call.ended_at or call.arrived_at for call in calls}
     _upsert(db, "calls", [tables.call_values(c, now[c.call_id], last.get(c.call_id, 0)) for c in calls])
-    _upsert(db, "legs", [tables.ring_values(call.call_id, ring) for call in calls for ring in call.rings])
+    _upsert(db, "legs", [tables.ring_values(c.call_id, ring) for c in calls for ring in c.rings if ring.agent_id])
     _upsert(db, "legs", [tables.leg_values(c.call_id, leg) for c in calls for leg in c.legs if leg.record])
     finished = {call.call_id for call in calls if _finished(db, call)}
     _set_unfinished(db, {*last, *(call.call_id for call in calls)} - finished)
@@ -307,7 +307,8 @@ def _finished(db: Connection, call: Call) -> bool:
     if call.live:
         return False
     wanted = "select 1 from notes where call_id = ?"
-    return not call.answered or call.note_written or db.execute(wanted, [call.call_id]).fetchone() is not None
+    recorded = any(ring.has_recording for ring in call.rings)
+    return not recorded or call.note_written or db.execute(wanted, [call.call_id]).fetchone() is not None
 
 
 def _set_unfinished(db: Connection, call_ids: Iterable[str]) -> None:

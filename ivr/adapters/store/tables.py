@@ -181,8 +181,8 @@ def journal_values(event: Event) -> tuple[float, str, str | None, str, str]:
 
 def call_values(call: Call, at: float, last_seq: int) -> Row:
     """`at` is the time of the call's last event."""
-    spoken, current = call.answered, call.ring
-    who = current or spoken
+    spoken = call.answered or call.taken
+    who = call.ring or spoken
     return {
         "call_id": call.call_id,
         "channel": call.channel,
@@ -203,8 +203,8 @@ def call_values(call: Call, at: float, last_seq: int) -> Row:
         "hotline": call.hotline,
         "hotline_name": call.hotline_name,
         "about": call.about,
-        "agent_id": who.agent_id if who else call.taken_by,
-        "answered_at": spoken.answered_at if spoken else call.taken_at,
+        "agent_id": who.agent_id if who else "",
+        "answered_at": spoken.answered_at if spoken else None,
         "ended_at": call.ended_at,
         "outcome": call.outcome.value if call.outcome else None,
         "wait_s": call.wait_s(at),

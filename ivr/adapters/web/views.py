@@ -43,8 +43,9 @@ def may_see(who: Identity, rings: Iterable[RingRow]) -> bool:
 
 
 def call_summary(call: Call, state: LiveState, now: float) -> CallSummary:
-    who = call.ring or call.answered
-    agent_id = who.agent_id if who else call.taken_by
+    spoken = call.answered or call.taken
+    who = call.ring or spoken
+    agent_id = who.agent_id if who else ""
     return CallSummary(
         call_id=call.call_id,
         arrived_at=call.arrived_at,
@@ -67,7 +68,7 @@ def call_summary(call: Call, state: LiveState, now: float) -> CallSummary:
         agent_name=agent_name(agent_id, state),
         outcome=call.outcome.value if call.outcome else None,
         queued_at=call.queued_at,
-        answered_at=call.answered.answered_at if call.answered else call.taken_at,
+        answered_at=spoken.answered_at if spoken else None,
         ended_at=call.ended_at,
         wait_s=call.wait_s(now),
         talk_s=call.talk_s(now),

@@ -122,8 +122,6 @@ class QueueLog:
             ani = "".join(c for c in after.ani if c.isprintable() and c != "|") if self._numbers else ""
             yield _line(event.at, call_id, place.queue, "", "ENTERQUEUE", "", ani, place.first_position)
         if not after.live:
-            if place and place.agent_id:  # with an agent of the static queue
-                yield self._conversation(event.at, call_id, place, "COMPLETECALLER")
             self._places.pop(call_id, None)
 
     def _ring_ended(self, call_id: str, place: Place, ring: Ring, call: Call, at: float) -> Iterator[str]:
@@ -145,14 +143,10 @@ class QueueLog:
         place.in_line = False
         ring = call.ring
         waited_s = _s(at - place.entered_at)
-        if call.stage is Stage.TALKING and ring:
+        if ring and (call.stage is Stage.TALKING or ring.static):
             place.agent_id, place.answered_at = ring.agent_id, at
             rang_s = _s(at - ring.offered_at)
             yield _line(at, call_id, place.queue, ring.agent_id, "CONNECT", waited_s, ring.ring_id, rang_s)
-            return
-        if place.queue == STATIC and call.taken_at is not None:
-            place.agent_id, place.answered_at = call.taken_by, at
-            yield _line(at, call_id, place.queue, call.taken_by, "CONNECT", waited_s, call_id, 0)
             return
         left = (position, place.first_position, waited_s)
         if call.outcome is not None:

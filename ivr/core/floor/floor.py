@@ -61,6 +61,12 @@ _FREES_NOBODY = (ev.LanguageChosen, ev.OverloadMet, ev.StepStarted, ev.StepEnded
                  ev.CallbackTried, ev.CallbackDropped)  # fmt: skip
 """After these no match can be due, and an order that belongs to them must go out before the next ring does."""
 
+_BEGINNINGS = (
+    ev.StepStarted, ev.CallQueued, ev.CallOffered, ev.LegDialled, ev.RoomJoined, ev.CallbackTried,
+    do.Ask, do.AskPin, do.Say, do.PlayMusic, do.RingAgent, do.RingColleague, do.DialOutside, do.DialRoom,
+    do.DialCitizen, do.MoveAgent, do.JoinRoom, do.LeaveRoom, do.RenewLease, do.HangUp, do.Listen,
+)  # fmt: skip
+"""What comes too late for an event of the past. Who is in a room without the citizen is let go, though."""
 
 _DUE = (
     calling_back.overdue,
@@ -119,6 +125,13 @@ class Floor:
             return [], []
         return self._run(iter((event,)))
 
+    def recount(self, event: Event) -> tuple[list[Event], list[Action]]:
+        """Apply an event that happened while no controller was there, with what it means for the books.
+
+        Nothing is begun: what is to become of a call that is still up is decided when it is found.
+        """
+        return self._run(iter((event,)), recounting=True)
+
     def tick(self, now: float) -> tuple[list[Event], list[Action]]:
         """What is due by now: leases, announcements, ends of wrap-up. Call it about twice a second."""
         return self._run(self._due(now))
@@ -128,7 +141,7 @@ class Floor:
         self.closing = True
         return self._run(ev.CallDismissed(now, call.call_id) for call in list(self.calls.values()) if call.live)
 
-    def _run(self, outs: Iterator[Event | Action]) -> tuple[list[Event], list[Action]]:
+    def _run(self, outs: Iterator[Event | Action], *, recounting: bool = False) -> tuple[list[Event], list[Action]]:
         """Consequences are lazy and taken depth first, so that each is decided on the state that it meets."""
         events: list[Event] = []
         actions: list[Action] = []
@@ -137,11 +150,13 @@ class Floor:
             out = next(stack[-1], None)
             if out is None:
                 stack.pop()
+            elif recounting and isinstance(out, _BEGINNINGS):
+                continue
             elif isinstance(out, Action):
                 actions.append(self._spoken(out))
             elif self._apply(out := self._led_on(out)):
                 events.append(out)
-                stack.append(self._consequences(out))
+                stack.append(self._recounted(out) if recounting else self._consequences(out))
         return events, actions
 
     def _led_on(self, event: Event) -> Event:
@@ -258,7 +273,7 @@ class Floor:
             agent = self.agents.get(ring.agent_id)
             if agent is None:
                 continue
-            if isinstance(event, ev.CallOffered | ev.AgentAnswered):
+            if isinstance(event, ev.CallOffered | ev.AgentAnswered | ev.FallbackAnswered):
                 if ring.ring_id == event.ring_id:
                     self._set_agent(agent_states.evolve(agent, event))
             elif not ring.open and ring.ring_id in was_open and agent.ring_id == ring.ring_id:
@@ -314,13 +329,14 @@ class Floor:
         yield from self._reaction(event)
         if call := self.calls.get(getattr(event, "call_id", "")):
             yield from listening.follow(self, call, event.at)
-        if not isinstance(event, _FREES_NOBODY) and not self._told_late(event):
+        if not isinstance(event, _FREES_NOBODY):
             yield from waiting.matches(self, event.at)
 
-    def _told_late(self, event: Event) -> bool:
-        """What happens to a call that the dialplan has to itself may be long ago, and no matter of now."""
+    def _recounted(self, event: Event) -> Iterator[Event | Action]:
+        yield from self._reaction(event)
         call = self.calls.get(getattr(event, "call_id", ""))
-        return call is not None and call.alone_at is not None and not isinstance(event, ev.CallFellBack)
+        if call and not call.live:
+            yield from listening.follow(self, call, event.at)
 
     def _reaction(self, event: Event) -> Iterator[Event | Action]:
         match event:

@@ -21,7 +21,7 @@ SILENT_S = 5
 
 
 FIRST_S = 4
-"""What the dialplan gives a call that has just come (dialplans/extensions.conf)."""
+"""What the dialplan gives a call that has just come, or comes back from a talk (dialplans/extensions.conf)."""
 
 
 def begin(floor: Floor, call: Call, at: float) -> None:

@@ -54,8 +54,12 @@ def _idle(floor: Floor, call: Call, event: ev.CallFound) -> Iterator[Event | Act
         yield do.PlayMusic(call.call_id)
     elif call.stage is Stage.FAREWELL:
         yield do.HangUp(call.call_id)
-    elif call.stage is Stage.RATING:
+    elif call.stage is Stage.OUTSIDE:
+        yield from transfers.unanswered(floor, call, event.at)
+    elif call.stage is Stage.RATING and call.step_name in ("rating", "farewell"):
         yield from talking.rated(floor, call, ev.StepEnded(event.at, call.call_id, call.step))
+    elif call.stage is Stage.RATING:
+        yield from transfers.talked(floor, call, event.at)
     else:
         yield from leading.begin(floor, call, event.at)
 

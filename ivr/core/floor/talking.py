@@ -75,7 +75,7 @@ def rated(floor: Floor, call: Call, event: ev.StepEnded) -> Iterator[Event | Act
 def caller_hung_up(floor: Floor, call: Call, event: ev.CallerHungUp) -> Iterator[Event | Action]:
     """The story is over, in one outcome."""
     for ring in call.rings:
-        if ring.open and ring.answered_at is not None:
+        if ring.open and ring.has_recording:
             yield do.CloseRecording(call.call_id, ring.ring_id)
     if call.leg and call.leg.has_recording:
         yield do.CloseRecording(call.call_id, call.leg.leg_id)
@@ -93,7 +93,7 @@ _CAUSES = {17: "busy", 18: "no_answer", 19: "no_answer", 21: "rejected"}
 def close_recordings(call: Call) -> Iterator[Action]:
     """See that the files of every conversation that is over are whole."""
     for ring in call.rings:
-        if ring.answered_at is not None and ring.ended_at is not None and not ring.recorded:
+        if ring.has_recording and ring.ended_at is not None and not ring.recorded:
             yield do.CloseRecording(call.call_id, ring.ring_id)
     for leg in call.legs:
         if leg.has_recording and leg.ended_at is not None and not leg.recorded:
@@ -102,7 +102,7 @@ def close_recordings(call: Call) -> Iterator[Action]:
 
 def note(call: Call) -> Iterator[Action]:
     """Have the note written, once every conversation of an ended call is on disk."""
-    talks = [ring for ring in call.rings if ring.answered_at is not None]
+    talks = [ring for ring in call.rings if ring.has_recording]
     whole = all(ring.recorded for ring in talks) and all(leg.recorded for leg in call.legs if leg.has_recording)
     if not call.live and talks and whole and not call.note_written:
         yield do.WriteNote(call.call_id)

@@ -74,7 +74,7 @@ def ended(floor: Floor, call: Call, event: ev.LegEnded) -> Iterator[Event | Acti
     elif leg.answered_at is not None:
         yield from talking.talk_over(floor, call, event.at)
     else:
-        yield from _unanswered(floor, call, event.at)
+        yield from unanswered(floor, call, event.at)
 
 
 def answered(call: Call, event: ev.LegAnswered) -> Iterator[Event]:
@@ -152,7 +152,7 @@ def colleague_not_reached(floor: Floor, call: Call, event: ev.RingEnded) -> Iter
     if call.stage is Stage.CONSULTING and call.ring:
         yield ev.RoomJoined(event.at, call.call_id)
     elif call.stage is Stage.CONSULTING:
-        yield from _unanswered(floor, call, event.at)
+        yield from unanswered(floor, call, event.at)
 
 
 def joined(floor: Floor, call: Call, event: ev.RoomJoined) -> Iterator[Action]:
@@ -173,12 +173,10 @@ def room_left(floor: Floor, call: Call, event: ev.RoomLeft) -> Iterator[Event | 
     if call.ring:
         yield from leases.renew(floor, call, event.at)
         yield do.PlayMusic(call.call_id)
-    elif call.transfer:
-        yield from _onward(floor, call, event.at)
-    elif leg and leg.answered_at is None:
-        yield from _unanswered(floor, call, event.at)
+    elif not call.transfer and leg and leg.answered_at is None:
+        yield from unanswered(floor, call, event.at)
     else:
-        yield from talking.talk_over(floor, call, event.at)
+        yield from talked(floor, call, event.at)
 
 
 def agent_hung_up(floor: Floor, call: Call, event: ev.AgentHungUp) -> Iterator[Event | Action]:
@@ -188,24 +186,33 @@ def agent_hung_up(floor: Floor, call: Call, event: ev.AgentHungUp) -> Iterator[E
     if leg and leg.answered_at is not None and ring is None:
         yield ev.CallKept(event.at, call.call_id, leg.leg_id, "them")
     if call.stage is Stage.CONSULTING:
-        if any(other is not None and other.answered_at is not None for other in (leg, ring)):
-            yield ev.RoomJoined(event.at, call.call_id)
-        elif ring is None:
-            if leg:
-                yield from _end(leg.leg_id, call, event.at)
-            yield from _unanswered(floor, call, event.at)
-    elif call.transfer:
-        yield from _onward(floor, call, event.at)
-    elif call.stage is not Stage.ROOM:
-        if ring:  # a colleague whose telephone does not ring yet
+        yield from _left(floor, call, event.at)
+    elif call.transfer or call.stage is not Stage.ROOM:
+        if ring and not call.transfer:  # a colleague whose telephone does not ring yet
             yield ev.RingEnded(event.at, call.call_id, ring.ring_id, "cancelled")
-        yield from talking.talk_over(floor, call, event.at)
+        yield from talked(floor, call, event.at)
+
+
+def _left(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
+    """The agent is gone who asked somebody else while the citizen heard music."""
+    leg, ring = call.leg, call.ring
+    if any(other is not None and other.answered_at is not None for other in (leg, ring)):
+        yield ev.RoomJoined(at, call.call_id)
+    elif ring is None:
+        if leg:
+            yield from _end(leg.leg_id, call, at)
+        yield from unanswered(floor, call, at)
+
+
+def talked(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
+    """The citizen's talk is over: on to where the agent gave them, or to the rating."""
+    yield from _onward(floor, call, at) if call.transfer else talking.talk_over(floor, call, at)
 
 
 def disband(call: Call) -> Iterator[Action]:
     """The citizen is gone from a call with a room: so shall be the others."""
     for ring in call.rings:
-        if (ring.room or ring.answered_at is not None) and (ring.open or ring.reason == "lost"):
+        if (ring.room or ring.answered_at is not None) and (ring.open or ring.reason == "lost") and not ring.static:
             yield do.ReleaseAgent(call.call_id, ring.ring_id)
     for leg in call.legs[-1:]:
         if leg.room and (leg.ended_at is None or leg.reason == "lost"):
@@ -230,7 +237,9 @@ def found(floor: Floor, call: Call, event: ev.CallFound) -> Iterator[Event | Act
     now = floor.calls[call.call_id]
     if event.doing == "room" or now.stage is not call.stage:
         return
-    if now.stage is Stage.CONSULTING:
+    if now.stage is Stage.CONSULTING and (now.ring is None or now.ring.room):
+        yield from _left(floor, now, event.at)
+    elif now.stage is Stage.CONSULTING and now.beside:
         yield do.PlayMusic(call.call_id)
     elif now.ring or now.leg:
         yield ev.RoomJoined(event.at, call.call_id)
@@ -273,7 +282,7 @@ def _onward(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
         yield ev.CallQueued(at, call.call_id, queue, _by(call), priority=None if to.queue else HEAD)
 
 
-def _unanswered(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
+def unanswered(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
     """Nobody else took the citizen: we keep them. Who has not talked with us yet stands where they stood."""
     leg = call.legs[-1] if call.legs else None
     plan = floor.plan_of(call.call_id)
