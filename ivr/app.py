@@ -21,7 +21,7 @@ import structlog
 
 from ivr import accounts, plans, registers
 from ivr.adapters import models, pbx
-from ivr.adapters.agi import Channels, Outside, beat, begin_anew, untold
+from ivr.adapters.agi import TOLD, Channels, Outside, beat, begin_anew, untold
 from ivr.adapters.ami import Ami
 from ivr.adapters.pbx.secrets import CITIZEN
 from ivr.adapters.queue_log import QueueLogFile
@@ -37,6 +37,7 @@ from ivr.core.actions import Action, Listen, StopListening
 from ivr.core.agents import Profile
 from ivr.core.books import Books
 from ivr.core.errors import AmiError, HotlineError, PbxError, RegisterError, StoreError
+from ivr.core.events import CallerHungUp
 from ivr.core.floor import Floor, Rules
 from ivr.core.marks import Marks
 from ivr.ears import Ears
@@ -50,6 +51,7 @@ CLOSE_S = 5.0
 """How long the end of the calls may take when the hotline is switched off."""
 QUEUE_LOG = "queue_log"
 """Its name in the state folder."""
+LOCK = "controller.lock"
 RESTART_S = 2.0
 HEARTBEAT_S = 1.0
 PLAN_S = 2.0
@@ -81,7 +83,10 @@ _SPEECH: dict[str, WarningCode] = {
 class Hotline:
     """All parts of one running hotline."""
 
-    def __init__(self, config: Config, root: Path, store: Store, phones: pbx.Pbx, secrets: pbx.Secrets) -> None:
+    def __init__(
+        self, config: Config, root: Path, store: Store, phones: pbx.Pbx, secrets: pbx.Secrets, *, alive_at: float
+    ) -> None:
+        """`alive_at`: when something of an earlier hotline was last alive."""
         self.config = config
         self.store = store
         self.pbx = phones
@@ -91,6 +96,9 @@ class Hotline:
         self.reload = asyncio.Event()
         """Set it to read the plan's files at once."""
         self._surveyed = False
+        self._alive_at = alive_at
+        self._restored: set[str] = set()
+        """Calls that were up when the journal was written last."""
         self.asked_to_stop = False
         self.root = root
         self.plan_problem = ""
@@ -167,6 +175,7 @@ class Hotline:
         agents = [row.agent for row in (await self.store.agents()).values()]
         tasks = await self.store.callbacks(set(callbacks.State) - callbacks.ENDED)
         self.floor.restore(events, agents, time.time(), tasks)
+        self._restored = {call.call_id for call in self.floor.calls.values() if call.live}
 
     # --- what the switchboard and the web ask for ---
 
@@ -272,13 +281,18 @@ class Hotline:
             await self.switchboard.recount(await untold(self._asterisk_logs, self.store))
         except StoreError as error:
             log.error("told.not_read", sentence=str(error))
+        if not self.pbx.adopted:  # then nobody is on the line any more, but who came since
+            await self.switchboard.recount([CallerHungUp(self._alive_at, call_id) for call_id in self._restored])
+        self._restored = set()
 
     async def heartbeat(self) -> None:
-        """Tell the dialplan every second that a controller is there."""
+        """Tell the dialplan, and the next controller, every second that one is there."""
         while True:
             if self.ami.up:
                 with suppress(AmiError):
                     await beat(self.ami)
+            with suppress(OSError):
+                os.utime(self.config.state.dir / LOCK)
             await asyncio.sleep(HEARTBEAT_S)
 
     async def watch_pbx(self) -> None:
@@ -426,13 +440,13 @@ async def serve(config: Config, root: Path, say: Say) -> int:
 
 async def _assemble(config: Config, root: Path, say: Say, stack: AsyncExitStack) -> Hotline:
     config.state.dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _lock(config.state.dir, stack)
+    alive_at = _lock(config.state.dir, stack)
     installation = await pbx.ensure(config, say)
     secrets = pbx.render(config, installation, root)
     store = await Store.open(config.database)
     stack.push_async_callback(store.close)
     phones = pbx.Pbx(config, installation, secrets)
-    hotline = Hotline(config, root, store, phones, secrets)
+    hotline = Hotline(config, root, store, phones, secrets, alive_at=alive_at)
     await hotline.restore()
     say(f"Starting Asterisk {installation.version} …")
     await phones.start()
@@ -468,15 +482,17 @@ async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _lock(folder: Path, stack: AsyncExitStack) -> None:
-    """One controller per state folder."""
-    file = stack.enter_context((folder / "controller.lock").open("a"))
+def _lock(folder: Path, stack: AsyncExitStack) -> float:
+    """One controller per state folder. Returns when an earlier one, or its Asterisk, was last alive."""
+    file = stack.enter_context((folder / LOCK).open("a"))
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         raise HotlineError(
             f"Another hotline is running from {folder}; stop it first, or set IVR_STATE__DIR to another folder."
         ) from None
+    told = pbx.Folders(folder).log / TOLD
+    return max(path.stat().st_mtime for path in (folder / LOCK, told) if path.exists())
 
 
 def _welcome(config: Config, passwords: Mapping[str, str], say: Say) -> None:

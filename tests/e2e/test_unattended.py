@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -76,6 +78,43 @@ async def test_what_the_telephones_did_without_a_controller_is_booked_as_it_was(
             assert (await supervisor.get("/api/callbacks"))["callbacks"] == []
             for call in calls.values():
                 await supervisor.call_that(lambda c: len(c["recordings"]) == 2, call_id=call["call_id"])
+        code, said = await up.cli("check")
+        assert code == 0, said
+
+
+async def test_what_ended_with_a_power_cut_ended_then(tmp_path: Path) -> None:
+    async with (
+        hotline(tmp_path) as up,
+        Softphone(up.sip_port, tmp_path / "1", "8001-sip", up.phone_password("8001")) as phone,
+    ):
+        async with up.signed_in("8001") as agent:
+            await agent.order("sign_in")
+            await agent.order("ready")
+        async with (
+            Caller(up.sip_port, tmp_path / "a", ani=TALKED) as talked,
+            Caller(up.sip_port, tmp_path / "b", ani=RINGING) as waiting,
+        ):
+            await talked.answered()
+            await talked.pass_the_menu()
+            await phone.rings()
+            await phone.answer()
+            await waiting.answered()
+            await waiting.pass_the_menu()
+            await waiting.rtp.heard_for(4)
+            await up.kill()
+            os.kill(json.loads((up.state / "run-asterisk/started.json").read_text())["pid"], signal.SIGKILL)
+            ended = time.time()
+            await asyncio.sleep(5)
+            await up.start()
+        async with up.signed_in("banzhang") as supervisor:
+            done = await supervisor.calls_that(lambda calls: all(c["outcome"] for c in calls))
+            calls = {c["ani"]: c for c in done}
+            assert {ani: c["outcome"] for ani, c in calls.items()} == {TALKED: "answered", RINGING: "abandoned"}
+            for call in calls.values():
+                assert abs(call["ended_at"] - ended) < 2.5, call
+            await supervisor.call_that(lambda c: len(c["recordings"]) == 2, call_id=calls[TALKED]["call_id"])
+            (task,) = (await supervisor.get("/api/callbacks"))["callbacks"]
+            assert task["number"] == RINGING
         code, said = await up.cli("check")
         assert code == 0, said
 
