@@ -522,7 +522,10 @@ async def test_a_call_that_speaks_during_the_survey_speaks_for_itself(stage: Sta
         stage.say("Hangup", Uniqueid="1795439352.1", Linkedid="1795439352.1")
         stage.say("AsyncAGIStart", Uniqueid="1795439353.1", Linkedid="1795439353.1")
         stage.say("AsyncAGIStart", Uniqueid="1795439354.1", Linkedid="1795439354.1")  # after the list was made
+        answered = {"CallId": "1795439355.1", "RingId": "1795439355.1/1", "AgentRate": "8000"}
+        stage.say("UserEvent", UserEvent="HotlineAnswered", **answered)  # of a call of an earlier controller's
         lines = (channel(CALL), channel("1795439352.1"), channel("1795439353.1"))
+        lines = (*lines, channel("1795439355.1", Context="ring", Application="Dial", BridgeID="b"))
         return listing("StatusComplete", *lines)(_)
 
     stage.answers["Status"] = meanwhile
@@ -532,6 +535,11 @@ async def test_a_call_that_speaks_during_the_survey_speaks_for_itself(stage: Sta
     counted = stage.events[-1]
     assert isinstance(counted, CallsCounted)
     assert {"1795439353.1", "1795439354.1"} <= set(counted.call_ids), "who came meanwhile is not missing"
+    stage.say("UserEvent", UserEvent="HotlineAgentHungUp", CallId="1795439355.1", RingId="1795439355.1/1")
+    await stage.emitted(AgentHungUp)
+    await stage.channels.perform(Say("1795439355.1", "1795439355.1:5", ("goodbye",)))
+    assert stage.agi()[-1]["Channel"] == "PJSIP/line-1795439355.1", "who spoke is given orders"
+    assert "1795439352.1" not in stage.channels._calls
 
 
 # --- command lines ----------------------------------------------------------------------------------------------------

@@ -115,8 +115,8 @@ class Channels:
         self._telephones = Telephones(emit)
         self._early: dict[str, str] = {}
         """Keys pressed before the first order, by call; the call itself may not have been announced yet."""
-        self._spoke: set[str] | None = None
-        """During a survey: the calls that an event was emitted for since it began."""
+        self._spoke: dict[str, Event] | None = None
+        """During a survey: the calls that an event was emitted for since it began, with the last one."""
         self._background: set[asyncio.Task[object]] = set()
 
     @property
@@ -305,7 +305,7 @@ class Channels:
 
     def _tell(self, event: Event) -> None:
         if self._spoke is not None:
-            self._spoke.add(getattr(event, "call_id", ""))
+            self._spoke[getattr(event, "call_id", "")] = event
         self._emit(event)
 
     def _answered(self, event: AgentAnswered) -> None:
@@ -351,7 +351,7 @@ class Channels:
         for seen in await find_phones(self._ami, at):
             self._telephones.seen(seen)
         before, dialled = set(self._calls), self._outgoing.call_ids
-        self._spoke = spoke = set[str]()
+        self._spoke = spoke = dict[str, Event]()
         try:
             told = await find_calls(self._ami, at)
         finally:
@@ -363,15 +363,18 @@ class Channels:
         for call_id in before - calls.keys():
             self._calls.pop(call_id).left()
         silent = [found for call_id, found in calls.items() if call_id not in spoke]
-        for found in silent:
-            self._adopt(found)
+        # Who spoke, but only for themselves, is not known here yet.
+        for call_id, found in calls.items():
+            unknown = call_id not in self._calls and not isinstance(spoke.get(call_id), CallerHungUp)
+            if unknown or call_id not in spoke:
+                self._adopt(found)
         for sign in told:
             if isinstance(sign, AgentLegBegan):
                 self._leg_began(sign)
         for found in silent:
             self._emit(found)
-        spoke |= self._outgoing.call_ids - dialled
-        self._emit(CallsCounted(self._clock(), (*calls, *sorted(spoke - calls.keys() - {""})), since=at))
+        others = (spoke.keys() | (self._outgoing.call_ids - dialled)) - calls.keys() - {""}
+        self._emit(CallsCounted(self._clock(), (*calls, *sorted(others)), since=at))
 
     def _adopt(self, found: CallFound) -> None:
         """Take the call as Asterisk has it; what was under way before is forgotten, as the core forgets it."""
