@@ -125,8 +125,8 @@ async def test_who_pressed_1_is_rung_when_an_agent_is_ready_and_the_books_show_i
             assert heard["farewell"] == ["callback_confirm", *digits, "callback_confirm_end"]
             async with Caller(up.sip_port, tmp_path, ani="anonymous") as nobody:
                 await nobody.answered()
-                call = await supervisor.call_that(lambda c: c["ani"] == "" and "notice" in _steps(c))
-                assert _steps(call)["notice"] == ["callback_impossible"]
+                call = await supervisor.call_that(lambda c: c["ani"] == "" and "announcement" in _steps(c))
+                assert _steps(call)["announcement"] == ["callback_impossible"], "nobody is there, and no number noted"
                 await nobody.hang_up()
             await agent.order("sign_in")
             await agent.order("ready")
