@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import pytest
+
 from tests.e2e.asterisk import free_port
 from tests.patience import PATIENCE_S
 
@@ -47,10 +49,12 @@ class Softphone:
         self._seen = 0
 
     async def __aenter__(self) -> Self:
+        if FOUND is None:
+            pytest.skip("baresip is missing: sudo apt-get install -y baresip-core")
         self._configure()
         with (self._folder / "log").open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(FOUND or "baresip", "-f", str(self._folder)), stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
+                *(FOUND, "-f", str(self._folder)), stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
             )
         try:
             await self._ready()

@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import pytest
+
 from tests.e2e.asterisk import free_port
 from tests.e2e.rtp import Codec, Rtp, open_rtp
 from tests.patience import PATIENCE_S
@@ -149,6 +151,8 @@ class Caller:
         self._orders = 0
 
     async def __aenter__(self) -> Self:
+        if FOUND is None:
+            pytest.skip("sipp is missing: sudo apt-get install -y sip-tester")
         self.rtp = await open_rtp(self._codec, self._tone_hz)
         self._folder.mkdir(parents=True, exist_ok=True)
         scenario = self._folder / f"sipp-{self._port}.xml"
@@ -160,7 +164,7 @@ class Caller:
             text = text.replace("[telephone_event]", " 101").replace("a=ptime", event)
         scenario.write_text(text.replace("[telephone_event]", ""))
         self._process = await asyncio.create_subprocess_exec(
-            *(FOUND or "sipp", self._target, "-sf", str(scenario), "-s", self._dnis, "-m", "1", "-nostdin"),
+            *(FOUND, self._target, "-sf", str(scenario), "-s", self._dnis, "-m", "1", "-nostdin"),
             *("-i", "127.0.0.1", "-p", str(self._port), "-cid_str", self._call_id, "-deadcall_wait", "0"),
             *("-trace_logs", "-log_file", str(self._log), "-trace_err", "-error_file", f"{self._log}.err"),
             stdin=asyncio.subprocess.DEVNULL,

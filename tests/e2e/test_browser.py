@@ -13,7 +13,6 @@ from playwright.async_api import Page
 
 from ivr.adapters.speech import Recogniser
 from tests import speech
-from tests.e2e import browser
 from tests.e2e.baresip import Department, Softphone
 from tests.e2e.browser import chromium, sign_in
 from tests.e2e.sipp import Caller
@@ -21,11 +20,7 @@ from tests.e2e.system import REPO, Hotline, hotline, korean_model
 from tests.e2e.test_outside import city
 from tests.patience import HELD_UP, PATIENCE_S, held_up
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.usefixtures("unpacked"),
-    pytest.mark.skipif(browser.FOUND is None, reason="Chromium is not installed"),
-]
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("unpacked")]
 
 
 WORSE_AT_MOST = 0.05

@@ -13,18 +13,12 @@ from ivr.adapters.agi import Outside
 from ivr.core.actions import DialCitizen, HangUp, RenewLease, Say
 from ivr.core.events import CallArrived, CallerHungUp, CallFound, CallsCounted, CitizenNotReached, StepEnded
 from tests.e2e import asterisk as real
-from tests.e2e import baresip, sipp
 from tests.e2e.baresip import Department, Softphone
 from tests.e2e.sipp import Caller
 from tests.e2e.system import Hotline, Person, hotline
 from tests.e2e.test_channels import Controller
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.usefixtures("unpacked"),
-    pytest.mark.skipif(not sipp.FOUND, reason="sipp is missing: sudo apt-get install -y sip-tester"),
-    pytest.mark.skipif(not baresip.FOUND, reason="baresip is missing: sudo apt-get install -y baresip-core"),
-]
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("unpacked")]
 
 MOBILE = "13800138000"
 TASK = "cb-1700000000_1"

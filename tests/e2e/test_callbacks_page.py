@@ -7,21 +7,14 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.e2e import baresip, sipp
 from tests.e2e.baresip import Department, Softphone
-from tests.e2e.browser import FOUND, chromium, sign_in
+from tests.e2e.browser import chromium, sign_in
 from tests.e2e.sipp import Caller
 from tests.e2e.system import Hotline, Person, hotline
 from tests.e2e.test_browser import photograph
 from tests.e2e.test_outside import city
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.usefixtures("unpacked"),
-    pytest.mark.skipif(FOUND is None, reason="Chromium is not installed"),
-    pytest.mark.skipif(not sipp.FOUND, reason="sipp is missing: sudo apt-get install -y sip-tester"),
-    pytest.mark.skipif(not baresip.FOUND, reason="baresip is missing: sudo apt-get install -y baresip-core"),
-]
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("unpacked")]
 
 ASKED, GAVE_UP = "13800138000", "13900139000"
 

@@ -31,16 +31,11 @@ from ivr.core.events import (
     StepEnded,
 )
 from tests.e2e import asterisk as real
-from tests.e2e import baresip, sipp
 from tests.e2e.baresip import Softphone
 from tests.e2e.sipp import calling
 from tests.patience import PATIENCE_S
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(not sipp.FOUND, reason="sipp is missing: sudo apt-get install -y sip-tester"),
-    pytest.mark.skipif(not baresip.FOUND, reason="baresip is missing: sudo apt-get install -y baresip-core"),
-]
+pytestmark = pytest.mark.e2e
 
 E = TypeVar("E", bound=Event)
 

@@ -28,17 +28,12 @@ from ivr.core.errors import ActionRefused
 from ivr.core.events import CallerHungUp, CallUnattended
 from ivr.core.recordings import recording_base
 from tests.e2e import asterisk as real
-from tests.e2e import baresip, sipp
 from tests.e2e.baresip import Softphone
 from tests.e2e.rtp import Sound, share
 from tests.e2e.sipp import Caller, calling
 from tests.patience import PATIENCE_S
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(not sipp.FOUND, reason="sipp is missing: sudo apt-get install -y sip-tester"),
-    pytest.mark.skipif(not baresip.FOUND, reason="baresip is missing: sudo apt-get install -y baresip-core"),
-]
+pytestmark = pytest.mark.e2e
 
 CITIZEN_HZ, AGENT_HZ = 400, 1000
 

@@ -17,19 +17,13 @@ import numpy as np
 import pytest
 
 from ivr.adapters import prompts
-from tests.e2e import baresip, sipp
 from tests.e2e.baresip import Department, Softphone
 from tests.e2e.sipp import Caller, calling
 from tests.e2e.system import REPO, Hotline, Person, hotline
 from tests.e2e.test_outside import city
 from tests.patience import PATIENCE_S
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.usefixtures("unpacked"),
-    pytest.mark.skipif(not sipp.FOUND, reason="sipp is missing: sudo apt-get install -y sip-tester"),
-    pytest.mark.skipif(not baresip.FOUND, reason="baresip is missing: sudo apt-get install -y baresip-core"),
-]
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("unpacked")]
 
 ENGLISH_HZ, DEPARTMENT_HZ = 700, 1500
 DUTY = "13907330009"

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page
 
-from tests.e2e import sipp
-from tests.e2e.browser import FOUND, chromium, sign_in
+from tests.e2e.browser import chromium, sign_in
 from tests.e2e.sipp import Caller
 from tests.e2e.system import REPO, Hotline, Person, hotline
 
@@ -18,8 +17,6 @@ AXE = REPO / "agent_console/node_modules/axe-core/axe.min.js"
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.usefixtures("unpacked"),
-    pytest.mark.skipif(FOUND is None, reason="Chromium is not installed"),
-    pytest.mark.skipif(not sipp.FOUND, reason="sipp is missing: sudo apt-get install -y sip-tester"),
     pytest.mark.skipif(not AXE.is_file(), reason="axe-core is missing: cd agent_console && npm ci"),
 ]
 

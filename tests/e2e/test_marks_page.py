@@ -6,16 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.browser import FOUND, chromium, sign_in
+from tests.e2e.browser import chromium, sign_in
 from tests.e2e.sipp import Caller
 from tests.e2e.system import hotline
 from tests.e2e.test_browser import photograph
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.usefixtures("unpacked"),
-    pytest.mark.skipif(not FOUND, reason="Chromium is not installed"),
-]
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("unpacked")]
 
 
 async def test_a_supervisor_sets_and_lifts_a_mark(tmp_path: Path) -> None:

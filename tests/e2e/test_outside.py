@@ -14,16 +14,11 @@ from ivr.adapters.agi import Outside
 from ivr.core.actions import DialOutside, HangUp, RenewLease, Say
 from ivr.core.events import CallArrived, CallerHungUp, CallFound, LegAnswered, LegEnded, StepEnded
 from tests.e2e import asterisk as real
-from tests.e2e import baresip, sipp
 from tests.e2e.baresip import Department
 from tests.e2e.sipp import calling
 from tests.e2e.test_channels import Controller
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(not sipp.FOUND, reason="sipp is missing: sudo apt-get install -y sip-tester"),
-    pytest.mark.skipif(not baresip.FOUND, reason="baresip is missing: sudo apt-get install -y baresip-core"),
-]
+pytestmark = pytest.mark.e2e
 
 CITIZEN_HZ, DEPARTMENT_HZ = 440, 1500
 WAY = Outside("trunk-city", "12345")

@@ -11,20 +11,13 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.e2e import baresip, sipp
 from tests.e2e.baresip import Softphone
-from tests.e2e.browser import FOUND, chromium, sign_in
+from tests.e2e.browser import chromium, sign_in
 from tests.e2e.sipp import Caller, calling
 from tests.e2e.system import Person, hotline, own_root
 from tests.e2e.test_browser import photograph
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.usefixtures("unpacked"),
-    pytest.mark.skipif(FOUND is None, reason="Chromium is not installed"),
-    pytest.mark.skipif(not sipp.FOUND, reason="sipp is missing: sudo apt-get install -y sip-tester"),
-    pytest.mark.skipif(not baresip.FOUND, reason="baresip is missing: sudo apt-get install -y baresip-core"),
-]
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("unpacked")]
 
 KNOWN, COMPANY, EARLY, LATE = "13800138000", "13800138001", "13800138002", "13800138003"
 OVERLOADED_S = 6

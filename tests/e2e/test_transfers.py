@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 
 from tests import speech
-from tests.e2e import baresip, sipp
 from tests.e2e.baresip import Department, Softphone
 from tests.e2e.rtp import RATE, Rtp, share
 from tests.e2e.sipp import Caller
@@ -25,12 +24,7 @@ from tests.e2e.test_call import tone_of
 from tests.e2e.test_outside import city
 from tests.patience import PATIENCE_S
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.usefixtures("unpacked"),
-    pytest.mark.skipif(not sipp.FOUND, reason="sipp is missing: sudo apt-get install -y sip-tester"),
-    pytest.mark.skipif(not baresip.FOUND, reason="baresip is missing: sudo apt-get install -y baresip-core"),
-]
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("unpacked")]
 
 SPEECH_RATE = 16_000
 CITIZEN_HZ, COLLEAGUE_HZ, AGENT_HZ, DEPARTMENT_HZ = 440, 700, 1000, 1500

@@ -11,17 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e import baresip, sipp
 from tests.e2e.baresip import Softphone
 from tests.e2e.sipp import Caller
 from tests.e2e.system import hotline
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.usefixtures("unpacked"),
-    pytest.mark.skipif(not sipp.FOUND, reason="sipp is missing: sudo apt-get install -y sip-tester"),
-    pytest.mark.skipif(not baresip.FOUND, reason="baresip is missing: sudo apt-get install -y baresip-core"),
-]
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("unpacked")]
 
 
 RINGING, TALKED = "13800138005", "13800138006"
