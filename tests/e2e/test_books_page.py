@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.browser import chromium, sign_in
-from tests.e2e.sipp import Caller
+from tests.e2e.citizens import gives_up_in_the_line
 from tests.e2e.system import hotline
 from tests.e2e.test_browser import photograph
 
@@ -20,12 +20,7 @@ async def test_a_supervisor_reads_the_books_and_downloads_them(tmp_path: Path) -
         up.signed_in("banzhang") as supervisor,
         chromium(tmp_path / "silence.wav") as page,
     ):
-        async with Caller(up.sip_port, tmp_path, ani="13800138000") as citizen:
-            await citizen.answered()
-            await citizen.pass_the_menu()
-            await supervisor.call_that(lambda c: c["stage"] == "waiting")
-            await citizen.hang_up()
-        await supervisor.call_that(lambda c: c["outcome"] == "abandoned")
+        await gives_up_in_the_line(up, supervisor, tmp_path, "13800138000")
         await sign_in(page, up, "banzhang")
         await page.click("[data-test=nav-books]")
         total = page.locator("[data-test=books] tr.el-table__row").first

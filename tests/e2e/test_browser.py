@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import wave
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from ivr.adapters.speech import Recogniser
 from tests import speech
 from tests.e2e.baresip import Department, Softphone
 from tests.e2e.browser import chromium, sign_in
-from tests.e2e.sipp import Caller
+from tests.e2e.sipp import Caller, calling
 from tests.e2e.system import REPO, Hotline, hotline, korean_model
 from tests.e2e.test_outside import city
 from tests.patience import HELD_UP, PATIENCE_S, held_up
@@ -58,6 +59,16 @@ async def to_the_desk(page: Page, up: Hotline, agent: str = "8001") -> None:
     await page.wait_for_selector("[data-test=agent-status][data-status=ready]")
 
 
+@asynccontextmanager
+async def answers(page: Page, up: Hotline, folder: Path) -> AsyncIterator[Caller]:
+    """The agent at the page becomes ready and takes a citizen, who pressed 2."""
+    await to_the_desk(page, up)
+    async with calling(up.sip_port, folder, ani="13800138000") as citizen:
+        citizen.press("2")
+        await page.click("[data-test=answer]")
+        yield citizen
+
+
 async def photograph(page: Page, name: str) -> None:
     shots = REPO / "build/screenshots"
     shots.mkdir(parents=True, exist_ok=True)
@@ -90,11 +101,7 @@ async def test_an_agent_in_the_browser_and_the_note_on_the_screen(
         chromium(microphone(tmp_path, "ko-2", speech.speech("ko-2").tobytes())) as page,
         up.signed_in("banzhang") as supervisor,
     ):
-        await to_the_desk(page, up)
-        async with Caller(up.sip_port, tmp_path, ani="13800138000") as citizen:
-            await citizen.answered()
-            citizen.press("2")
-            await page.click("[data-test=answer]")
+        async with answers(page, up, tmp_path) as citizen:
             await page.wait_for_selector("[data-test=phone-call][data-phase=talking]")
             before = held_up()
             await citizen.rtp.heard_for(34)
@@ -159,11 +166,7 @@ async def test_the_agent_takes_the_police_into_the_talk(tmp_path: Path) -> None:
         chromium(microphone(tmp_path, "agent", 5 * prompt("busy_times"))) as page,
         up.signed_in("banzhang") as supervisor,
     ):
-        await to_the_desk(page, up)
-        async with Caller(up.sip_port, tmp_path, ani="13800138000") as citizen:
-            await citizen.answered()
-            citizen.press("2")
-            await page.click("[data-test=answer]")
+        async with answers(page, up, tmp_path) as citizen:
             await page.click("[data-test=department-police]")
             await police.rings()
             await police.answer()
@@ -186,11 +189,7 @@ async def test_the_agent_hands_the_citizen_to_a_colleague(tmp_path: Path) -> Non
         up.signed_in("8002") as colleague,
         Softphone(up.sip_port, tmp_path, "8002-sip", up.phone_password("8002")) as phone,
     ):
-        await to_the_desk(page, up)
-        async with Caller(up.sip_port, tmp_path, ani="13800138000") as citizen:
-            await citizen.answered()
-            citizen.press("2")
-            await page.click("[data-test=answer]")
+        async with answers(page, up, tmp_path) as citizen:
             await colleague.order("sign_in")
             await colleague.order("ready")
             await page.click("[data-test=transfer-colleague]")
@@ -215,11 +214,7 @@ async def test_an_agent_asks_a_colleague_who_keeps_the_citizen(tmp_path: Path) -
         up.signed_in("8002") as colleague,
         Softphone(up.sip_port, tmp_path, "8002-sip", up.phone_password("8002"), tone_hz=700) as phone,
     ):
-        await to_the_desk(page, up)
-        async with Caller(up.sip_port, tmp_path, ani="13800138000") as citizen:
-            await citizen.answered()
-            citizen.press("2")
-            await page.click("[data-test=answer]")
+        async with answers(page, up, tmp_path) as citizen:
             await colleague.order("sign_in")
             await page.click("[data-test=way-consult]")
             await page.click("[data-test=transfer-colleague]")

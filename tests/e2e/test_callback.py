@@ -14,8 +14,9 @@ from ivr.core.actions import DialCitizen, HangUp, RenewLease, Say
 from ivr.core.events import CallArrived, CallerHungUp, CallFound, CallsCounted, CitizenNotReached, StepEnded
 from tests.e2e import asterisk as real
 from tests.e2e.baresip import Department, Softphone
+from tests.e2e.citizens import asks_to_be_called_back
 from tests.e2e.sipp import Caller
-from tests.e2e.system import Hotline, Person, hotline
+from tests.e2e.system import hotline
 from tests.e2e.test_channels import Controller
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("unpacked")]
@@ -87,18 +88,6 @@ def _steps(call: Any) -> dict[str, list[str]]:
     return {f["name"]: f["prompts"] for f in told if "prompts" in f and f["step"] in ended}
 
 
-async def _ask_back(up: Hotline, supervisor: Person, folder: Path) -> None:
-    async with Caller(up.sip_port, folder, ani=MOBILE) as citizen:
-        await citizen.answered()
-        await citizen.pass_the_menu()
-        await supervisor.call_that(
-            lambda c: any(e["kind"] == "StepStarted" and e["fields"]["name"] == "announcement" for e in c["timeline"])
-        )
-        await citizen.rtp.heard_for(0.5)
-        citizen.press("1")
-        await citizen.ended()
-
-
 async def test_who_pressed_1_is_rung_when_an_agent_is_ready_and_the_books_show_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,8 +100,7 @@ async def test_who_pressed_1_is_rung_when_an_agent_is_ready_and_the_books_show_i
             up.signed_in("8001") as agent,
             Softphone(up.sip_port, tmp_path, "8001-sip", up.phone_password("8001")) as phone,
         ):
-            await _ask_back(up, supervisor, tmp_path)
-            asked = await supervisor.call_that(lambda c: c["outcome"] == "callback_asked")
+            asked = await asks_to_be_called_back(up, supervisor, tmp_path, MOBILE)
             assert asked["ani"] == MOBILE
             heard = _steps(asked)
             digits = ("digit_8", "digit_0", "digit_0", "digit_0")

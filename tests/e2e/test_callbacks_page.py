@@ -9,33 +9,14 @@ from playwright.async_api import Page, expect
 
 from tests.e2e.baresip import Department, Softphone
 from tests.e2e.browser import chromium, sign_in
-from tests.e2e.sipp import Caller
-from tests.e2e.system import Hotline, Person, hotline
+from tests.e2e.citizens import asks_to_be_called_back, gives_up_in_the_line
+from tests.e2e.system import hotline
 from tests.e2e.test_browser import photograph
 from tests.e2e.test_outside import city
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("unpacked")]
 
 ASKED, GAVE_UP = "13800138000", "13900139000"
-
-
-async def _two_tasks(up: Hotline, supervisor: Person, folder: Path) -> None:
-    """One who presses 1 in the line, and one who hangs up there."""
-    async with Caller(up.sip_port, folder, ani=ASKED) as citizen:
-        await citizen.answered()
-        await citizen.pass_the_menu()
-        await supervisor.call_that(
-            lambda c: any(e["kind"] == "StepStarted" and e["fields"]["name"] == "announcement" for e in c["timeline"])
-        )
-        await citizen.rtp.heard_for(0.5)
-        citizen.press("1")
-        await citizen.ended()
-    async with Caller(up.sip_port, folder, ani=GAVE_UP) as citizen:
-        await citizen.answered()
-        await citizen.pass_the_menu()
-        await supervisor.call_that(lambda c: c["ani"] == GAVE_UP and c["stage"] == "waiting")
-        await citizen.hang_up()
-    await supervisor.call_that(lambda c: c["outcome"] == "abandoned")
 
 
 async def _rows(page: Page, count: int) -> None:
@@ -58,7 +39,8 @@ async def test_a_supervisor_closes_one_task_and_has_another_called(tmp_path: Pat
             Softphone(up.sip_port, tmp_path, "8001-sip", up.phone_password("8001")) as phone,
             chromium(tmp_path / "silence.wav") as page,
         ):
-            await _two_tasks(up, supervisor, tmp_path)
+            await asks_to_be_called_back(up, supervisor, tmp_path, ASKED)
+            await gives_up_in_the_line(up, supervisor, tmp_path, GAVE_UP)
             await sign_in(page, up, "banzhang")
             await page.click("[data-test=nav-callbacks]")
             await _rows(page, 2)

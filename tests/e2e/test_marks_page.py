@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.browser import chromium, sign_in
+from tests.e2e.citizens import gives_up_in_the_line
 from tests.e2e.sipp import Caller
 from tests.e2e.system import hotline
 from tests.e2e.test_browser import photograph
@@ -20,11 +21,7 @@ async def test_a_supervisor_sets_and_lifts_a_mark(tmp_path: Path) -> None:
         up.signed_in("banzhang") as supervisor,
         chromium(tmp_path / "silence.wav") as page,
     ):
-        async with Caller(up.sip_port, tmp_path, ani="13800138000") as citizen:
-            await citizen.answered()
-            await citizen.pass_the_menu()
-            call = await supervisor.call_that(lambda c: c["stage"] == "waiting")
-            await citizen.hang_up()
+        call = await gives_up_in_the_line(up, supervisor, tmp_path, "13800138000")
         body = {"reason": "反复辱骂"}
         async with supervisor.web.post(f"/api/calls/{call['call_id']}/proposal", json=body) as answer:
             assert answer.status == 200
