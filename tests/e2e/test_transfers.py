@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -216,6 +217,37 @@ async def test_three_talk_through_a_controller_that_is_killed(department: Depart
             seconds = [heard[n : n + RATE] for n in range(0, len(heard) - RATE, RATE // 2)]
             both = max(min(share(second, hz) for hz in others) for second in seconds)
             assert both > 0.05, "each of the three hears both others"
+
+
+async def test_a_room_that_empties_without_a_controller_is_booked_as_it_did(
+    department: Department, tmp_path: Path
+) -> None:
+    async with system(department, tmp_path) as up:
+        async with talking(up, department, tmp_path) as talk:
+            await talk.agent.transfer("three_way", department="police")
+            await department.rings()
+            await department.answer()
+            await hears_both(talk.citizen.rtp, AGENT_HZ, DEPARTMENT_HZ)
+            await up.kill()
+            talk.phone.hang_up()
+            await up.told("AgentLeft")
+            agent_left = time.time()
+            await talk.citizen.rtp.heard_for(2)
+            department.hang_up()
+            await up.told("RoomLeft")
+            department_left = time.time()
+            await talk.citizen.hang_up()
+            await asyncio.sleep(4)  # what was long ago when the next controller comes, was not now
+            await up.start()
+        async with up.signed_in("banzhang") as supervisor:
+            call = await supervisor.call_that(lambda c: c["ended_at"] and len(c["recordings"]) == 4)
+            (ring,), (leg,) = call["rings"], call["legs"]
+            assert (call["outcome"], leg["reason"], leg["kept_by"]) == ("answered", "hung_up", "them")
+            assert ring["ended_at"] == pytest.approx(agent_left, abs=1.0)
+            assert leg["ended_at"] == pytest.approx(department_left, abs=1.0)
+            assert (await supervisor.get("/api/callbacks"))["callbacks"] == []
+        code, said = await up.cli("check")
+        assert code == 0, said
 
 
 async def test_a_department_that_does_not_answer_gives_the_citizen_back(department: Department, tmp_path: Path) -> None:
