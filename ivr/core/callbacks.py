@@ -152,6 +152,13 @@ def evolve(task: Callback, event: Event) -> Callback:
     return task
 
 
+def restored(task: Callback, rules: Dialling, now: float, *, calling: bool) -> Callback:
+    """The task after a restart. `calling`: its attempt lives; one of which the journal knows no call was never made."""
+    if task.state is State.CALLING and not calling:
+        return replace(task, state=State.OPEN, next_at=now + rules.pause_s)
+    return task
+
+
 def _noted(task: Callback, at: float, what: str, detail: str = "", call_id: str = "") -> Callback:
     return replace(task, history=(*task.history, Entry(at, what, detail, call_id)))
 

@@ -1,11 +1,9 @@
-"""What follows for those who are to be called back: their place in the line, the dialling, and a new call of theirs."""
+"""Calling back: whom a task is opened for, the dialling, and what a new call of the same citizen changes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
-from typing import TYPE_CHECKING
 
 from ivr.core import actions as do
 from ivr.core import events as ev
@@ -14,82 +12,16 @@ from ivr.core.callbacks import ASKED, Callback, State, due_at, not_reached
 from ivr.core.calls import REACHED_NOBODY, Call, Outcome, Stage
 from ivr.core.events import Event
 from ivr.core.floor import desks, steps
+from ivr.core.floor.state import LiveState
 from ivr.core.numbers import national
 from ivr.core.routing import Match
-from ivr.core.routing.standing import priority_kept
 from ivr.core.spans import is_over
-
-if TYPE_CHECKING:
-    from ivr.core.floor.floor import Floor
 
 _SILENCE_S = 30
 """After the ring's end: longer than the adapter's own deadline, and than a restart of the controller takes."""
 
 
-def seat_all(floor: Floor, now: float) -> None:
-    """Whatever time has brought, each task is in the line or out of it; those that ended long ago are forgotten."""
-    if not floor.callbacks:
-        return
-    numbers, lines = _on_the_line(floor), cache(lambda queue, language: _line(floor, queue, language, now))
-    for task in list(floor.callbacks.values()):
-        if not task.open and is_over(task.history[-1].at, floor.rules.remember_s, now):
-            del floor.callbacks[task.task_id]
-            floor.turns.forget(task.task_id)
-        else:
-            _seat(floor, task, now, lambda: numbers, lines)
-
-
-def seat(floor: Floor, task: Callback, now: float) -> None:
-    """Into the line, or out of it."""
-    _seat(floor, task, now, lambda: _on_the_line(floor), lambda queue, language: _line(floor, queue, language, now))
-
-
-def _seat(
-    floor: Floor,
-    task: Callback,
-    now: float,
-    numbers: Callable[[], frozenset[str]],
-    lines: Callable[[str, str], tuple[str, int | None]],
-) -> None:
-    """`numbers` is asked only for a task that is due: it looks through all calls. `lines`: see `_line`."""
-    due = due_at(task, floor.rules.callback, floor.plan.city.timezone)
-    if due is None or now < due or national(task.number) in numbers():
-        floor.line.leave(task.task_id)
-    else:
-        queue, priority = lines(task.queue, task.language)
-        place_at = floor.turns.place(task, due, floor.rules.callback)
-        priority = priority if task.priority is None else task.priority
-        floor.line.join(task.task_id, queue, place_at, priority=priority, emergency=task.emergency)
-
-
-def _line(floor: Floor, queue: str, language: str, now: float) -> tuple[str, int | None]:
-    """In which line a task of this queue waits, that of the desk which stands in, and the priority it brings there.
-
-    Who has chosen a language is on no line now, and is not called by people who do not speak it.
-    """
-    plan = floor.plan
-    queue = queue if queue in plan.queues.queue else plan.line_for(plan.default_queue(now), language)
-    chosen = plan.city.language.get(language)
-    desk = desks.standing_in(plan, floor.line, queue, (), now)
-    if desk is None or desk.queue is None or (chosen and queue in chosen.queue.values()):
-        return queue, None
-    return desk.queue, priority_kept(plan.queues.queue, queue, None)
-
-
-def _on_the_line(floor: Floor) -> frozenset[str]:
-    """Numbers that have a call with us just now: nobody is dialled while they call."""
-    return frozenset(national(call.ani) for call in floor.calls.values() if call.live)
-
-
-def restored(floor: Floor, task: Callback, now: float) -> Callback:
-    """The task after a restart; an attempt of which the journal knows no call was never made."""
-    call = floor.calls.get(task.try_id)
-    if task.state is State.CALLING and (call is None or not call.live):
-        return replace(task, state=State.OPEN, next_at=now + floor.rules.callback.pause_s)
-    return task
-
-
-def ask(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
+def ask(floor: LiveState, call: Call, at: float) -> Iterator[Event | Action]:
     """The caller wants to be called back: their place is kept, and the call ends with a confirmation."""
     task = floor.callback_of(call.ani)
     if task is not None:
@@ -100,17 +32,17 @@ def ask(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
     yield from steps.say(floor, floor.calls[call.call_id], at, "farewell", prompts)
 
 
-def possible(floor: Floor, call: Call) -> bool:
+def possible(floor: LiveState, call: Call) -> bool:
     """The hotline can call outside, and the caller's number is known."""
     return floor.rules.callback.possible and bool(national(call.ani))
 
 
-def withheld(floor: Floor, call: Call) -> bool:
+def withheld(floor: LiveState, call: Call) -> bool:
     """The hotline calls others back, but nobody knows this caller's number."""
     return floor.rules.callback.possible and not national(call.ani)
 
 
-def ended(floor: Floor, call: Call, event: ev.CallEnded) -> Iterator[Event]:
+def ended(floor: LiveState, call: Call, event: ev.CallEnded) -> Iterator[Event]:
     """A call that reached nobody becomes a task, once per number; an attempt that failed is made again later.
 
     An attempt whose task was settled meanwhile, from another telephone of the same number, is like any other call.
@@ -127,7 +59,7 @@ def ended(floor: Floor, call: Call, event: ev.CallEnded) -> Iterator[Event]:
         yield _opened(call, event.at, event.outcome, event.at)
 
 
-def came_again(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
+def came_again(floor: LiveState, call: Call, at: float) -> Iterator[Event | Action]:
     """The citizen calls us while we dial them: stop that."""
     task = floor.callback_of(call.ani)
     attempt = floor.calls.get(task.try_id) if task is not None else None
@@ -136,38 +68,38 @@ def came_again(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
         yield do.HangUp(attempt.call_id)
 
 
-def kept_place(floor: Floor, call: Call) -> float | None:
+def kept_place(floor: LiveState, call: Call) -> float | None:
     """The place that an open task keeps for this caller."""
     task = _asked(floor, call)
     return task.place_at if task is not None else None
 
 
-def take_up(floor: Floor, call: Call, at: float) -> Iterator[Event]:
+def take_up(floor: LiveState, call: Call, at: float) -> Iterator[Event]:
     """The caller stands in the line themselves now, in the place that was kept for them."""
     task = _asked(floor, call)
     if task is not None:
         yield ev.CallbackDropped(at, task.task_id, call.call_id, "called_again")
 
 
-def _asked(floor: Floor, call: Call) -> Callback | None:
+def _asked(floor: LiveState, call: Call) -> Callback | None:
     task = floor.callback_of(call.ani)
     return task if task is not None and task.reason == ASKED and task.state is not State.CALLING else None
 
 
-def spoken(floor: Floor, call: Call, at: float) -> Iterator[Event]:
+def spoken(floor: LiveState, call: Call, at: float) -> Iterator[Event]:
     """An agent or an outside number speaks with the citizen, whoever called whom."""
     task = floor.callback_of(call.ani)
     if task is not None:
         yield ev.CallbackReached(at, task.task_id, call.call_id)
 
 
-def dial(floor: Floor, pair: Match, now: float) -> Iterator[Event]:
+def dial(floor: LiveState, pair: Match, now: float) -> Iterator[Event]:
     """It is the task's turn: an agent is reserved, then the citizen is dialled (`offered`)."""
     task = floor.callbacks[pair.call_id]
     call_id = f"{task.task_id}-{int(now)}.{task.dials + 1}"
     due = due_at(task, floor.rules.callback, floor.plan.city.timezone)
     place_at = min(now, floor.turns.place(task, now if due is None else due, floor.rules.callback))
-    queue, priority = _line(floor, task.queue, task.language, now)
+    queue, priority = desks.line_of(floor.plan, floor.line, task.queue, task.language, now)
     priority = priority if task.priority is None else task.priority
     yield ev.CallbackTried(
         now, call_id, task.task_id, task.number, queue, task.mark, place_at,
@@ -176,19 +108,19 @@ def dial(floor: Floor, pair: Match, now: float) -> Iterator[Event]:
     yield ev.CallOffered(now, call_id, f"{call_id}/1", pair.agent_id, pair.why)
 
 
-def offered(floor: Floor, call: Call) -> Iterator[Action]:
+def offered(floor: LiveState, call: Call) -> Iterator[Action]:
     """An agent is reserved for a citizen who is still to be dialled."""
     yield do.DialCitizen(call.call_id, call.task_id, call.ani, floor.rules.callback.ring_s)
 
 
-def overdue(floor: Floor, call: Call, now: float) -> Iterator[Event | Action]:
+def overdue(floor: LiveState, call: Call, now: float) -> Iterator[Event | Action]:
     """A citizen of whom nothing was heard since they were dialled, not even that they do not answer: stop that."""
     if call.stage is Stage.DIALLING and is_over(call.arrived_at, floor.rules.callback.ring_s + _SILENCE_S, now):
         yield ev.CitizenNotReached(now, call.call_id, "unreachable")
         yield do.HangUp(call.call_id)
 
 
-def answered(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
+def answered(floor: LiveState, call: Call, at: float) -> Iterator[Event | Action]:
     """The citizen has answered: say who calls, and ring the reserved agent; without one they head the line."""
     city = floor.plan_of(call.call_id).city
     yield from steps.say(floor, call, at, "notice", (city.callback.connecting, city.recording.notice))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from ivr.core import events as ev
 from ivr.core.actions import Action
@@ -12,13 +11,11 @@ from ivr.core.dialplan import Led, menu, pins
 from ivr.core.dialplan.targets import Target
 from ivr.core.events import Event
 from ivr.core.floor import calling_back, desks, steps, transfers
+from ivr.core.floor.state import LiveState
 from ivr.core.routing.standing import priority_kept
 
-if TYPE_CHECKING:
-    from ivr.core.floor.floor import Floor
 
-
-def judge(floor: Floor, call: Call, at: float) -> Iterator[Event]:
+def judge(floor: LiveState, call: Call, at: float) -> Iterator[Event]:
     """Slow a nuisance caller down, and one of too many. Numbers that the city has listed are never slowed."""
     plan = floor.plan_of(call.call_id)
     if plan.listed(call.ani):
@@ -28,7 +25,7 @@ def judge(floor: Floor, call: Call, at: float) -> Iterator[Event]:
         yield ev.CallerSlowed(at, call.call_id, slowed.by, slowed.slow_s, slowed.why)
 
 
-def begin(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
+def begin(floor: LiveState, call: Call, at: float) -> Iterator[Event | Action]:
     """Lead a call that has just come."""
     if call.queue:  # found in a menu that they came to from the line
         yield ev.CallQueued(
@@ -46,7 +43,7 @@ def begin(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
     yield from lead(floor, call, plan.entry(call.ani, call.dnis, at, known), at)
 
 
-def answered(floor: Floor, call: Call, event: ev.StepEnded) -> Iterator[Event | Action]:
+def answered(floor: LiveState, call: Call, event: ev.StepEnded) -> Iterator[Event | Action]:
     """Lead on a call that has pressed a key in a menu, or none; or has typed a PIN."""
     if call.step_name.startswith(PIN_STEP):
         yield from _pin_typed(floor, call, call.step_name.removeprefix(PIN_STEP), event)
@@ -57,7 +54,7 @@ def answered(floor: Floor, call: Call, event: ev.StepEnded) -> Iterator[Event | 
     yield from lead(floor, call, menu.answer(plan, call.menu, call.tries, event.key, event.at, waits), event.at)
 
 
-def lead(floor: Floor, call: Call, led: Led, at: float) -> Iterator[Event | Action]:
+def lead(floor: LiveState, call: Call, led: Led, at: float) -> Iterator[Event | Action]:
     """Into a line, into a menu, or to an outside number."""
     plan = floor.plan_of(call.call_id)
     menu_s = at - call.menu_at if call.stage is Stage.MENU and call.menu_at is not None else 0.0
@@ -80,7 +77,7 @@ def lead(floor: Floor, call: Call, led: Led, at: float) -> Iterator[Event | Acti
     yield from steps.ask(floor, call, at, f"menu:{name}", prompts, plan.city.menu[name].wait_s)
 
 
-def _ask_pin(floor: Floor, call: Call, led: Led, at: float) -> Iterator[Event | Action]:
+def _ask_pin(floor: LiveState, call: Call, led: Led, at: float) -> Iterator[Event | Action]:
     """Ask for the PIN, unless who calls is known already, or too many wrong ones were typed."""
     plan, register = floor.plan_of(call.call_id), str(led.target.pin)
     table = plan.city.pin[register]
@@ -93,7 +90,7 @@ def _ask_pin(floor: Floor, call: Call, led: Led, at: float) -> Iterator[Event | 
         yield from steps.ask_pin(floor, call, at, register, prompts, table.wait_s)
 
 
-def _pin_typed(floor: Floor, call: Call, register: str, event: ev.StepEnded) -> Iterator[Event | Action]:
+def _pin_typed(floor: LiveState, call: Call, register: str, event: ev.StepEnded) -> Iterator[Event | Action]:
     plan, at = floor.plan_of(call.call_id), event.at
     entry = floor.registers.entry(event.entry)
     if entry and entry.register == register and floor.guesses.allowed(call.ani, at):
@@ -106,7 +103,7 @@ def _pin_typed(floor: Floor, call: Call, register: str, event: ev.StepEnded) -> 
         yield from lead(floor, call, pins.without(plan, register, "no PIN", at), at)
 
 
-def queued(floor: Floor, call: Call, led: Led, at: float) -> ev.CallQueued:
+def queued(floor: LiveState, call: Call, led: Led, at: float) -> ev.CallQueued:
     """Into the line that it is led to, or into that of the desk which stands in for it."""
     target, plan = led.target, floor.plan_of(call.call_id)
     name = plan.line_for(str(target.queue), call.language)

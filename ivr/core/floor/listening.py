@@ -6,7 +6,6 @@ A misheard word may put somebody before the others, and no more: who is connecte
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from ivr.core import actions as do
 from ivr.core.actions import Action
@@ -15,12 +14,10 @@ from ivr.core.dialplan import Led
 from ivr.core.dialplan.targets import Target
 from ivr.core.events import Event
 from ivr.core.floor import leading
-
-if TYPE_CHECKING:
-    from ivr.core.floor.floor import Floor
+from ivr.core.floor.state import LiveState
 
 
-def follow(floor: Floor, call: Call, now: float) -> Iterator[Event | Action]:
+def follow(floor: LiveState, call: Call, now: float) -> Iterator[Event | Action]:
     """Begin to listen to this caller, or stop, as their call now asks for.
 
     Who comes when `floor.ears` callers are listened to already gets the next ear that is free.
@@ -39,7 +36,7 @@ def follow(floor: Floor, call: Call, now: float) -> Iterator[Event | Action]:
         floor.unheard_total += 1
 
 
-def heard(floor: Floor, call: Call, at: float) -> Iterator[Event]:
+def heard(floor: LiveState, call: Call, at: float) -> Iterator[Event]:
     """Into the line for emergencies, before everybody who waits there, as after the key for it.
 
     A prompt that plays is heard to its end first; who waits stands before everybody in their own line meanwhile. An

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from ivr.core import events as ev
 from ivr.core.actions import Action
@@ -16,25 +15,23 @@ from ivr.core.calls import Call, Stage
 from ivr.core.dialplan.queues import OFFER_KEY, Overload
 from ivr.core.events import Event
 from ivr.core.floor import calling_back, leading, steps
+from ivr.core.floor.state import LiveState
 from ivr.core.routing.expected_wait import LONGEST_S, Waits
 from ivr.core.routing.line import Line
 from ivr.core.routing.standing import priority_kept
-
-if TYPE_CHECKING:
-    from ivr.core.floor.floor import Floor
 
 OFFER = "overload"
 """The step that offers a callback."""
 
 
-def at_the_door(floor: Floor, call: Call, event: ev.CallQueued) -> Iterator[Event]:
+def at_the_door(floor: LiveState, call: Call, event: ev.CallQueued) -> Iterator[Event]:
     """Over to another line at once, with what was to be said in this one. Any other rule waits for `due`."""
     rule = _rule(floor, call)
     if rule and rule.queue is not None and (why := _why(floor, call, rule, event.at)):
         yield from _over(floor, call, rule, why, event.at, event.say)
 
 
-def due(floor: Floor, call: Call, now: float) -> Iterator[Event | Action]:
+def due(floor: LiveState, call: Call, now: float) -> Iterator[Event | Action]:
     """Wherever the rule of the line leads that this caller waits in, when it is overloaded now."""
     if call.stage is not Stage.WAITING or call.step:
         return
@@ -60,7 +57,7 @@ def accepted(call: Call, key: str) -> bool:
     return call.step_name == OFFER and key == OFFER_KEY
 
 
-def _rule(floor: Floor, call: Call) -> Overload | None:
+def _rule(floor: LiveState, call: Call) -> Overload | None:
     """The rule of the line that the call waits in, when it has not met it yet and it can be kept for this caller."""
     plan = floor.plan_of(call.call_id)
     rule = plan.queues.queue[call.queue].overload
@@ -78,7 +75,7 @@ def can_be_kept(rule: Overload, queue: str, other: str, line: Line, *, may_call_
     return may_call_back or not rule.callback
 
 
-def _why(floor: Floor, call: Call, rule: Overload, now: float) -> str:
+def _why(floor: LiveState, call: Call, rule: Overload, now: float) -> str:
     return met(rule, call.queue, floor.line, floor.waits, call.call_id, call.wait_s(now) or 0.0, now)
 
 
@@ -99,7 +96,9 @@ def met(
     return f"{queue} overloaded: {told} s expected"
 
 
-def _over(floor: Floor, call: Call, rule: Overload, why: str, now: float, say: tuple[str, ...] = ()) -> Iterator[Event]:
+def _over(
+    floor: LiveState, call: Call, rule: Overload, why: str, now: float, say: tuple[str, ...] = ()
+) -> Iterator[Event]:
     """Into the other line."""
     plan = floor.plan_of(call.call_id)
     other = plan.line_for(str(rule.queue), call.language)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from ivr.core import actions as do
 from ivr.core import events as ev
@@ -11,12 +10,10 @@ from ivr.core.actions import Action
 from ivr.core.calls import ROOM_STAGES, Call, Stage
 from ivr.core.events import Event
 from ivr.core.floor import leading, leases, talking, transfers
-
-if TYPE_CHECKING:
-    from ivr.core.floor.floor import Floor
+from ivr.core.floor.state import LiveState
 
 
-def found(floor: Floor, call: Call, event: ev.CallFound) -> Iterator[Event | Action]:
+def found(floor: LiveState, call: Call, event: ev.CallFound) -> Iterator[Event | Action]:
     """Take up a call where Asterisk has it, whatever was missed meanwhile."""
     ring = call.ring
     if event.doing == "fallback":
@@ -35,7 +32,7 @@ def found(floor: Floor, call: Call, event: ev.CallFound) -> Iterator[Event | Act
         yield from _idle(floor, call, event)
 
 
-def _idle(floor: Floor, call: Call, event: ev.CallFound) -> Iterator[Event | Action]:
+def _idle(floor: LiveState, call: Call, event: ev.CallFound) -> Iterator[Event | Action]:
     ring = call.ring
     yield from leases.renew(floor, call, event.at)
     if call.stage in ROOM_STAGES:
@@ -64,7 +61,7 @@ def _idle(floor: Floor, call: Call, event: ev.CallFound) -> Iterator[Event | Act
         yield from leading.begin(floor, call, event.at)
 
 
-def gone(floor: Floor, event: ev.CallsCounted) -> Iterator[Event]:
+def gone(floor: LiveState, event: ev.CallsCounted) -> Iterator[Event]:
     """Calls that Asterisk does not have any more."""
     up = set(event.call_ids)
     for call in list(floor.calls.values()):

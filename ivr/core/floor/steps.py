@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from ivr.core import actions as do
 from ivr.core import events as ev
@@ -11,13 +10,11 @@ from ivr.core.actions import Action
 from ivr.core.calls import PIN_STEP, Call
 from ivr.core.events import Event
 from ivr.core.floor import leases
-
-if TYPE_CHECKING:
-    from ivr.core.floor.floor import Floor
+from ivr.core.floor.state import LiveState
 
 
 def ask(
-    floor: Floor, call: Call, at: float, name: str, prompts: tuple[str, ...], wait_s: float
+    floor: LiveState, call: Call, at: float, name: str, prompts: tuple[str, ...], wait_s: float
 ) -> Iterator[Event | Action]:
     """Play the prompts and take one key."""
     step = f"{call.call_id}:{call.steps + 1}"
@@ -26,7 +23,7 @@ def ask(
 
 
 def ask_pin(
-    floor: Floor, call: Call, at: float, register: str, prompts: tuple[str, ...], wait_s: float
+    floor: LiveState, call: Call, at: float, register: str, prompts: tuple[str, ...], wait_s: float
 ) -> Iterator[Event | Action]:
     """Play the prompts and take a PIN."""
     step = f"{call.call_id}:{call.steps + 1}"
@@ -34,7 +31,7 @@ def ask_pin(
     yield do.AskPin(call.call_id, step, prompts, wait_s, register, leases.given(floor, call.call_id, at))
 
 
-def say(floor: Floor, call: Call, at: float, name: str, prompts: tuple[str, ...]) -> Iterator[Event | Action]:
+def say(floor: LiveState, call: Call, at: float, name: str, prompts: tuple[str, ...]) -> Iterator[Event | Action]:
     """Play the prompts."""
     step = f"{call.call_id}:{call.steps + 1}"
     yield ev.StepStarted(at, call.call_id, step, name, prompts)

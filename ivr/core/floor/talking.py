@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from ivr.core import actions as do
 from ivr.core import events as ev
@@ -12,13 +11,11 @@ from ivr.core.agents import Agent
 from ivr.core.calls import ROOM_STAGES, Call, Stage, outcome_of
 from ivr.core.events import Event
 from ivr.core.floor import calling_back, leases, steps
+from ivr.core.floor.state import LiveState
 from ivr.core.routing import why
 
-if TYPE_CHECKING:
-    from ivr.core.floor.floor import Floor
 
-
-def offered(floor: Floor, call: Call, event: ev.CallOffered) -> Iterator[Event | Action]:
+def offered(floor: LiveState, call: Call, event: ev.CallOffered) -> Iterator[Event | Action]:
     """Ring the agent, after the notice that the call will be recorded."""
     if call.stage is Stage.DIALLING:
         yield from calling_back.offered(floor, call)
@@ -32,7 +29,7 @@ def offered(floor: Floor, call: Call, event: ev.CallOffered) -> Iterator[Event |
     yield do.RingAgent(call.call_id, event.ring_id, event.agent_id, floor.rules.ring_s, call.rate)
 
 
-def cancel(floor: Floor, agent: Agent, at: float) -> Iterator[Event | Action]:
+def cancel(floor: LiveState, agent: Agent, at: float) -> Iterator[Event | Action]:
     """The agent who is being rung wants no call any more; one whose telephone does not ring yet is simply let go."""
     call = floor.calls.get(agent.call_id)
     if call is not None and call.stage in (Stage.DIALLING, Stage.TALKING):
@@ -43,7 +40,7 @@ def cancel(floor: Floor, agent: Agent, at: float) -> Iterator[Event | Action]:
         yield do.CancelRing(agent.call_id, agent.ring_id)
 
 
-def not_answered(floor: Floor, call: Call, event: ev.RingEnded) -> Iterator[Event | Action]:
+def not_answered(floor: LiveState, call: Call, event: ev.RingEnded) -> Iterator[Event | Action]:
     """Set the agent aside; the caller stands where they stood. Of a colleague, `transfers` tells the rest."""
     ring = next(ring for ring in call.rings if ring.ring_id == event.ring_id)
     if event.reason != "cancelled":
@@ -52,7 +49,7 @@ def not_answered(floor: Floor, call: Call, event: ev.RingEnded) -> Iterator[Even
         yield from leases.renew(floor, call, event.at)
 
 
-def talk_over(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
+def talk_over(floor: LiveState, call: Call, at: float) -> Iterator[Event | Action]:
     """The citizen has talked: a rating, if it was with an agent, else goodbye."""
     rating = floor.plan_of(call.call_id).city.rating
     if call.answered:
@@ -61,7 +58,7 @@ def talk_over(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
         yield from steps.say(floor, call, at, "farewell", (rating.not_rated,))
 
 
-def rated(floor: Floor, call: Call, event: ev.StepEnded) -> Iterator[Event | Action]:
+def rated(floor: LiveState, call: Call, event: ev.StepEnded) -> Iterator[Event | Action]:
     """Thank for the rating, or say goodbye; then hang up."""
     if call.step_name != "rating":
         yield do.HangUp(call.call_id)
@@ -72,7 +69,7 @@ def rated(floor: Floor, call: Call, event: ev.StepEnded) -> Iterator[Event | Act
     yield from steps.say(floor, call, event.at, "farewell", (rating.rated if given else rating.not_rated,))
 
 
-def caller_hung_up(floor: Floor, call: Call, event: ev.CallerHungUp) -> Iterator[Event | Action]:
+def caller_hung_up(floor: LiveState, call: Call, event: ev.CallerHungUp) -> Iterator[Event | Action]:
     """The story is over, in one outcome."""
     for ring in call.rings:
         if ring.open and ring.has_recording:

@@ -11,7 +11,6 @@ so the citizen is theirs when that one leaves: also while their telephone still 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from ivr.core import actions as do
 from ivr.core import events as ev
@@ -21,15 +20,13 @@ from ivr.core.calls import ONWARD, Call, Stage, fits
 from ivr.core.dialplan import Led, menu
 from ivr.core.events import Event
 from ivr.core.floor import leases, steps, talking
-
-if TYPE_CHECKING:
-    from ivr.core.floor.floor import Floor
+from ivr.core.floor.state import LiveState
 
 HEAD = 100
 """The priority of a citizen who has talked with us and comes back: before all but emergencies."""
 
 
-def lead(floor: Floor, call: Call, led: Led, at: float) -> Iterator[Event | Action]:
+def lead(floor: LiveState, call: Call, led: Led, at: float) -> Iterator[Event | Action]:
     """Where a rule leads to an outside number, the citizen is given to it without an agent."""
     target, number = led.target, str(led.target.transfer)
     listed = floor.plan_of(call.call_id).departments.department.values()
@@ -49,7 +46,7 @@ def dial(call: Call, at: float, number: str, name: str, why: str, *, room: bool 
     yield ev.LegDialled(at, call.call_id, leg_id, number, name or number, why, room, record=record)
 
 
-def dialled(floor: Floor, call: Call, event: ev.LegDialled) -> Iterator[Event | Action]:
+def dialled(floor: LiveState, call: Call, event: ev.LegDialled) -> Iterator[Event | Action]:
     """Call the number."""
     context, ring_s = floor.plan_of(call.call_id).departments.context, floor.rules.outside_s
     rate = call.rate if event.record else 0
@@ -61,7 +58,7 @@ def dialled(floor: Floor, call: Call, event: ev.LegDialled) -> Iterator[Event | 
     yield do.DialOutside(call.call_id, event.leg_id, event.number, ring_s, context, rate)
 
 
-def ended(floor: Floor, call: Call, event: ev.LegEnded) -> Iterator[Event | Action]:
+def ended(floor: LiveState, call: Call, event: ev.LegEnded) -> Iterator[Event | Action]:
     """After a talk outside the call is over; a citizen whom nobody took comes to us."""
     leg = call.legs[-1]
     if leg.has_recording:
@@ -94,7 +91,7 @@ def refusal(calls: Mapping[str, Call], agents: Mapping[str, Agent], event: ev.Tr
     return ""
 
 
-def asked(floor: Floor, call: Call, event: ev.TransferAsked) -> Iterator[Event | Action]:
+def asked(floor: LiveState, call: Call, event: ev.TransferAsked) -> Iterator[Event | Action]:
     """Begin what the agent asked for."""
     if event.agent_id and event.kind not in ONWARD and call.colleague is None:
         ring_id = f"{call.call_id}/{len(call.rings) + 1}"
@@ -120,7 +117,7 @@ def asked(floor: Floor, call: Call, event: ev.TransferAsked) -> Iterator[Event |
             yield do.ReleaseAgent(call.call_id, event.ring_id)
 
 
-def agent_moved(floor: Floor, call: Call, event: ev.AgentMoved) -> Iterator[Event | Action]:
+def agent_moved(floor: LiveState, call: Call, event: ev.AgentMoved) -> Iterator[Event | Action]:
     """The agent is in the room, or nearly: call the other one there, and let the citizen follow or hear music."""
     transfer = call.transfer
     yield from leases.renew(floor, call, event.at)
@@ -134,7 +131,7 @@ def agent_moved(floor: Floor, call: Call, event: ev.AgentMoved) -> Iterator[Even
         yield from dial(call, event.at, transfer.number, transfer.name, _by(call), room=True)
 
 
-def colleague_asked(floor: Floor, call: Call) -> Iterator[Action]:
+def colleague_asked(floor: LiveState, call: Call) -> Iterator[Action]:
     """Ring the colleague, unless there is no room yet for them to come into."""
     ring = call.colleague
     if ring and call.stage is not Stage.TALKING:
@@ -147,7 +144,7 @@ def agent_came(call: Call, event: ev.AgentAnswered) -> Iterator[Event]:
         yield ev.RoomJoined(event.at, call.call_id)
 
 
-def colleague_not_reached(floor: Floor, call: Call, event: ev.RingEnded) -> Iterator[Event | Action]:
+def colleague_not_reached(floor: LiveState, call: Call, event: ev.RingEnded) -> Iterator[Event | Action]:
     """The citizen is with the agent who asked again; in our line, when that one has left."""
     if call.stage is Stage.CONSULTING and call.ring:
         yield ev.RoomJoined(event.at, call.call_id)
@@ -155,13 +152,13 @@ def colleague_not_reached(floor: Floor, call: Call, event: ev.RingEnded) -> Iter
         yield from unanswered(floor, call, event.at)
 
 
-def joined(floor: Floor, call: Call, event: ev.RoomJoined) -> Iterator[Action]:
+def joined(floor: LiveState, call: Call, event: ev.RoomJoined) -> Iterator[Action]:
     """Bring the citizen in."""
     yield from leases.renew(floor, call, event.at)
     yield do.JoinRoom(call.call_id)
 
 
-def room_left(floor: Floor, call: Call, event: ev.RoomLeft) -> Iterator[Event | Action]:
+def room_left(floor: LiveState, call: Call, event: ev.RoomLeft) -> Iterator[Event | Action]:
     """Nobody else is in the room any more."""
     leg = call.leg
     yield from talking.close_recordings(call)
@@ -179,7 +176,7 @@ def room_left(floor: Floor, call: Call, event: ev.RoomLeft) -> Iterator[Event | 
         yield from talked(floor, call, event.at)
 
 
-def agent_hung_up(floor: Floor, call: Call, event: ev.AgentHungUp) -> Iterator[Event | Action]:
+def agent_hung_up(floor: LiveState, call: Call, event: ev.AgentHungUp) -> Iterator[Event | Action]:
     """What the agent asked for; else the other one has the citizen, or it is the line again, or the rating."""
     yield do.CloseRecording(call.call_id, event.ring_id)
     leg, ring = call.leg, call.ring
@@ -193,7 +190,7 @@ def agent_hung_up(floor: Floor, call: Call, event: ev.AgentHungUp) -> Iterator[E
         yield from talked(floor, call, event.at)
 
 
-def _left(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
+def _left(floor: LiveState, call: Call, at: float) -> Iterator[Event | Action]:
     """The agent is gone who asked somebody else while the citizen heard music."""
     leg, ring = call.leg, call.ring
     if any(other is not None and other.answered_at is not None for other in (leg, ring)):
@@ -204,7 +201,7 @@ def _left(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
         yield from unanswered(floor, call, at)
 
 
-def talked(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
+def talked(floor: LiveState, call: Call, at: float) -> Iterator[Event | Action]:
     """The citizen's talk is over: on to where the agent gave them, or to the rating."""
     yield from _onward(floor, call, at) if call.transfer else talking.talk_over(floor, call, at)
 
@@ -219,7 +216,7 @@ def disband(call: Call) -> Iterator[Action]:
             yield do.EndLeg(call.call_id, leg.leg_id)
 
 
-def found(floor: Floor, call: Call, event: ev.CallFound) -> Iterator[Event | Action]:
+def found(floor: LiveState, call: Call, event: ev.CallFound) -> Iterator[Event | Action]:
     """After a restart: who has left the room meanwhile, who has come, and the citizen where they should be."""
     leg = call.leg
     if leg and leg.room and leg.leg_id not in event.room:
@@ -247,7 +244,7 @@ def found(floor: Floor, call: Call, event: ev.CallFound) -> Iterator[Event | Act
         yield ev.RoomLeft(event.at, call.call_id)
 
 
-def again(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
+def again(floor: LiveState, call: Call, at: float) -> Iterator[Event | Action]:
     """After a restart: what was asked for while the two still talk."""
     to, ring = call.transfer, call.ring
     if to and ring:
@@ -255,7 +252,7 @@ def again(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
         yield from asked(floor, call, again)
 
 
-def due(_floor: Floor, call: Call, _now: float) -> Iterator[Action]:
+def due(_floor: LiveState, call: Call, _now: float) -> Iterator[Action]:
     """A citizen who is alone in the room, because the last of the others left while they came, comes back."""
     there = [other for other in (call.ring, call.leg, call.colleague) if other and other.answered_at is not None]
     if call.stage is Stage.ROOM and not there:
@@ -267,7 +264,7 @@ def _end(leg_id: str, call: Call, at: float) -> Iterator[Event | Action]:
     yield ev.LegEnded(at, call.call_id, leg_id, "cancelled")
 
 
-def _onward(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
+def _onward(floor: LiveState, call: Call, at: float) -> Iterator[Event | Action]:
     """A blind transfer, after the agent."""
     to = call.transfer
     assert to
@@ -282,7 +279,7 @@ def _onward(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
         yield ev.CallQueued(at, call.call_id, queue, _by(call), priority=None if to.queue else HEAD)
 
 
-def unanswered(floor: Floor, call: Call, at: float) -> Iterator[Event | Action]:
+def unanswered(floor: LiveState, call: Call, at: float) -> Iterator[Event | Action]:
     """Nobody else took the citizen: we keep them. Who has not talked with us yet stands where they stood."""
     leg = call.legs[-1] if call.legs else None
     plan = floor.plan_of(call.call_id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from ivr.core import actions as do
 from ivr.core import events as ev
@@ -14,17 +13,15 @@ from ivr.core.dialplan import Led, menu
 from ivr.core.dialplan.targets import Target
 from ivr.core.events import Event
 from ivr.core.floor import calling_back, desks, leading, leases, overload, steps, transfers
+from ivr.core.floor.state import LiveState
 from ivr.core.numbers import national
 from ivr.core.routing.standing import priority_kept
 from ivr.core.spans import is_over
 
 DAY_S = 86400.0
 
-if TYPE_CHECKING:
-    from ivr.core.floor.floor import Floor
 
-
-def joined(floor: Floor, call: Call, event: ev.CallQueued) -> Iterator[Event | Action]:
+def joined(floor: LiveState, call: Call, event: ev.CallQueued) -> Iterator[Event | Action]:
     """Tell a caller who must wait their place; tell everybody what they must hear before the recording."""
     if event.place_at is not None:
         yield from calling_back.take_up(floor, call, event.at)
@@ -45,7 +42,7 @@ def joined(floor: Floor, call: Call, event: ev.CallQueued) -> Iterator[Event | A
         yield from steps.say(floor, call, event.at, "notice", prompts)
 
 
-def heard(floor: Floor, call: Call, event: ev.StepEnded) -> Iterator[Event | Action]:
+def heard(floor: LiveState, call: Call, event: ev.StepEnded) -> Iterator[Event | Action]:
     """After an announcement, where the key leads that was pressed; else music again."""
     plan = floor.plan_of(call.call_id)
     led = menu.in_line(plan, call.queue, event.key, event.at) if event.key else None
@@ -69,7 +66,7 @@ def heard(floor: Floor, call: Call, event: ev.StepEnded) -> Iterator[Event | Act
         yield from leases.renew(floor, call, event.at)
 
 
-def move_due(floor: Floor, call: Call, now: float) -> Iterator[Event | Action]:
+def move_due(floor: LiveState, call: Call, now: float) -> Iterator[Event | Action]:
     """Over to the desk that stands in, or back from it; on to somebody else when the leader has gone."""
     if call.stage is not Stage.WAITING or call.step:
         return
@@ -91,12 +88,12 @@ def move_due(floor: Floor, call: Call, now: float) -> Iterator[Event | Action]:
         yield ev.CallQueued(now, call.call_id, queue, why, mark, say, priority, instead_of=home if away else "")
 
 
-def _home(floor: Floor, call: Call) -> str:
+def _home(floor: LiveState, call: Call) -> str:
     """The line that the caller wanted."""
     return call.instead_of if call.instead_of in floor.plan_of(call.call_id).queues.queue else call.queue
 
 
-def _desk(floor: Floor, call: Call, now: float) -> Target | None:
+def _desk(floor: LiveState, call: Call, now: float) -> Target | None:
     """What stands in for the line that the caller wanted."""
     plan, home = floor.plan_of(call.call_id), _home(floor, call)
     leaders = plan.leader_days is not None and home == plan.leader_days.queue
@@ -107,7 +104,7 @@ def _dialled(call: Call) -> set[str]:
     return {leg.number for leg in call.legs}
 
 
-def announce_due(floor: Floor, call: Call, now: float) -> Iterator[Event | Action]:
+def announce_due(floor: LiveState, call: Call, now: float) -> Iterator[Event | Action]:
     """The place in the line, at set times."""
     if call.stage is not Stage.WAITING or call.step:
         return
@@ -120,7 +117,7 @@ def announce_due(floor: Floor, call: Call, now: float) -> Iterator[Event | Actio
     yield from _announce(floor, call, now, prompts)
 
 
-def _announce(floor: Floor, call: Call, at: float, prompts: tuple[str, ...]) -> Iterator[Event | Action]:
+def _announce(floor: LiveState, call: Call, at: float, prompts: tuple[str, ...]) -> Iterator[Event | Action]:
     """An announcement: a question where keys can be pressed in the line."""
     queue = floor.plan_of(call.call_id).queues.queue[call.queue]
     if _asks(floor, call):
@@ -129,20 +126,20 @@ def _announce(floor: Floor, call: Call, at: float, prompts: tuple[str, ...]) -> 
         yield from steps.say(floor, call, at, "announcement", prompts)
 
 
-def who_knows(floor: Floor, call: Call, now: float) -> Iterator[Action]:
+def who_knows(floor: LiveState, call: Call, now: float) -> Iterator[Action]:
     """Ask who talked with this number last. The answer is an event, and nothing waits for it."""
     days = floor.plan.queues.order.known_days
     if call.ani and days:
         yield do.FindFormerAgent(call.call_id, call.ani, now - days * DAY_S)
 
 
-def _asks(floor: Floor, call: Call) -> bool:
+def _asks(floor: LiveState, call: Call) -> bool:
     """Keys can be pressed in this line. One that cannot be kept is not promised: to call back nobody knows whom."""
     targets = floor.plan_of(call.call_id).queues.queue[call.queue].key.values()
     return any(not target.callback or calling_back.possible(floor, call) for target in targets)
 
 
-def _is_told_why_not(floor: Floor, call: Call) -> bool:
+def _is_told_why_not(floor: LiveState, call: Call) -> bool:
     """Once, to one who would be offered a callback if their number were known: after the announcement and not in it,
     because a ring that waits for its end must not wait long."""
     plan = floor.plan_of(call.call_id)
@@ -151,7 +148,7 @@ def _is_told_why_not(floor: Floor, call: Call) -> bool:
     return bool(keys) and not _asks(floor, call) and calling_back.withheld(floor, call) and unheard
 
 
-def matches(floor: Floor, now: float) -> Iterator[Event]:
+def matches(floor: LiveState, now: float) -> Iterator[Event]:
     """Offer calls to agents until nobody waits or nobody is free."""
     while pair := _next(floor, now):
         if pair.call_id in floor.callbacks:
@@ -161,7 +158,7 @@ def matches(floor: Floor, now: float) -> Iterator[Event]:
         yield ev.CallOffered(now, pair.call_id, ring_id, pair.agent_id, pair.why)
 
 
-def _nobody_there(floor: Floor, call: Call, now: float) -> bool:
+def _nobody_there(floor: LiveState, call: Call, now: float) -> bool:
     """At this desk or at one that stands in, and the duty mobile has been tried."""
     if floor.line.staffed(call.queue, floor.seats_of(call), later=True):
         return False
@@ -169,11 +166,11 @@ def _nobody_there(floor: Floor, call: Call, now: float) -> bool:
     return desk is None or (desk.transfer is not None and desk.transfer in _dialled(call))
 
 
-def _next(floor: Floor, now: float) -> routing.Match | None:
+def _next(floor: LiveState, now: float) -> routing.Match | None:
     return None if floor.closing else floor.line.next_match(now)
 
 
-def _place(floor: Floor, call: Call, now: float) -> tuple[str, ...]:
+def _place(floor: LiveState, call: Call, now: float) -> tuple[str, ...]:
     """The place in the line, and what wait is to be expected; or that nobody is there."""
     plan = floor.plan_of(call.call_id)
     announce = plan.queues.announce
