@@ -30,7 +30,8 @@ from ivr.adapters.store.tables import journal_row
 from ivr.core import events as ev
 from ivr.core.agents import Agent, Profile, Status
 from ivr.core.books import Books
-from ivr.core.calls import Call, begin, evolve
+from ivr.core.call_states import begin, evolve
+from ivr.core.calls import Call
 from ivr.core.errors import StoreError
 from ivr.core.notes import Line, Note
 from ivr.core.recordings import Recording
@@ -259,7 +260,7 @@ import asyncio, sys
 from pathlib import Path
 from ivr.adapters.store import Store
 from ivr.core import events as ev
-from ivr.core.calls import begin
+from ivr.core.call_states import begin
 
 async def main():
     store = await Store.open(Path(sys.argv[1]))

@@ -9,7 +9,7 @@ import pytest
 
 from ivr.adapters.agi.told import events, untold
 from ivr.adapters.store import Store
-from ivr.core.calls import begin, evolve
+from ivr.core.call_states import begin, evolve
 from ivr.core.events import (
     AgentAnswered,
     AgentHungUp,

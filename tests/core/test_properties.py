@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from ivr.core import events as ev
 from ivr.core.agents import Profile, Status
+from ivr.core.call_states import BEGINS
 from ivr.core.callbacks import State
-from ivr.core.calls import BEGINS, REACHED_NOBODY, Outcome, Stage
+from ivr.core.calls import REACHED_NOBODY, Outcome, Stage
 from ivr.core.dialplan import Plan
 from ivr.core.dialplan.trial import Heard, Trial
 from ivr.core.numbers import national

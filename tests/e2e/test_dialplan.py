@@ -23,7 +23,7 @@ from ivr.adapters.agi.told import KEPT_S, LONG_S, begin_anew, untold
 from ivr.adapters.ami import Ami, Message
 from ivr.adapters.pbx.render import EVENTS
 from ivr.adapters.store import Store
-from ivr.core.calls import begin
+from ivr.core.call_states import begin
 from ivr.core.errors import ActionRefused
 from ivr.core.events import CallerHungUp, CallUnattended
 from ivr.core.recordings import recording_base

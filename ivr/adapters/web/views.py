@@ -23,8 +23,9 @@ from ivr.adapters.web.schemas import (
     TimelineEntry,
 )
 from ivr.core.agents import Agent, Status
+from ivr.core.call_states import evolve
 from ivr.core.callbacks import Callback
-from ivr.core.calls import Call, Leg, Stage, evolve
+from ivr.core.calls import Call, Leg, Stage
 from ivr.core.events import from_row
 from ivr.core.recordings import Recording
 

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ivr.core import calls as call_states
+from ivr.core import call_states
 from ivr.core import events as ev
 from ivr.core.calls import ONWARD, ROOM_STAGES, Call, Outcome, Ring, Stage
 from ivr.core.events import Event

@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ivr.core import actions as do
-from ivr.core import calls as call_states
 from ivr.core import events as ev
 from ivr.core.actions import Action
 from ivr.core.agents import Status
-from ivr.core.calls import ROOM_STAGES, Call, Stage
+from ivr.core.calls import ROOM_STAGES, Call, Stage, outcome_of
 from ivr.core.events import Event
 from ivr.core.floor import calling_back, leading, leases, listening, overload, recovery, talking, transfers, waiting
 from ivr.core.floor.state import LiveState
@@ -179,7 +178,7 @@ class Floor(LiveState):
                     yield from transfers.disband(call)
                 yield from talking.caller_hung_up(self, call, event)
             case ev.CitizenNotReached():
-                yield ev.CallEnded(event.at, call.call_id, call_states.outcome_of(call))
+                yield ev.CallEnded(event.at, call.call_id, outcome_of(call))
             case ev.CallFellBack():
                 yield from talking.close_recordings(call)
                 yield from transfers.disband(call)

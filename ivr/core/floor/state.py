@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 from ivr.core import agents as agent_states
-from ivr.core import callbacks
-from ivr.core import calls as call_states
+from ivr.core import call_states, callbacks
 from ivr.core import events as ev
 from ivr.core.agents import Agent, Profile, Status
 from ivr.core.callbacks import Callback, Dialling, Turns, due_at
