@@ -1,4 +1,4 @@
-"""What the web adapter asks of the rest of the program. `app.py` hands these in."""
+"""What the web adapter asks of the rest of the program. `hotline.py` hands these in."""
 
 from __future__ import annotations
 
