@@ -40,6 +40,9 @@ class FloorView:
         _, own = steps_of(self.floor.plan.queues.queue[queue])[0]
         return own.holds(agent.agent_id, levels(agent.profile.skills))
 
+    def desk(self, queue: str) -> tuple[int, int]:
+        return self.floor.line.desk(queue)
+
     @property
     def wrap_up_s(self) -> float:
         return self.floor.rules.wrap_up_s

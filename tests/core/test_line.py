@@ -11,7 +11,8 @@ from ivr.core import routing
 from ivr.core.agents import Agent, Profile, Status
 from ivr.core.dialplan.queues import Order, Queue
 from ivr.core.routing.line import Line
-from ivr.core.routing.standing import Waiter
+from ivr.core.routing.standing import Waiter, steps_of
+from ivr.core.skills import levels
 from tests.core.test_routing import ORDER, QUEUES, SKILLS
 
 _ids = st.integers(0, 9).map(str)
@@ -106,6 +107,10 @@ class Both:
         hall = routing.Hall(list(self.waiting.values()), list(self.agents.values()), self.queues, self.order, self.now)
         for waiter in self.waiting.values():
             assert self.line.ahead_of(waiter.call_id, self.now) == routing.ahead_of(waiter, hall)
+        for name, queue in self.queues.items():
+            own = steps_of(queue)[0][1]
+            desk = [a for a in self.agents.values() if own.holds(a.agent_id, levels(a.profile.skills))]
+            assert self.line.desk(name) == (sum(agent.free for agent in desk), len(desk))
 
 
 @settings(max_examples=200)

@@ -42,6 +42,10 @@ class LiveState(Protocol):
         """Whether this queue's callers are for this agent, and not only after a while."""
 
     @property
+    def desk(self) -> Callable[[str], tuple[int, int]]:
+        """How many of a queue's own agents may be offered a call now, and how many are signed in."""
+
+    @property
     def wrap_up_s(self) -> float:
         """After which wrap-up ends by itself."""
 

@@ -235,19 +235,19 @@ def queue_views(state: LiveState) -> list[QueueView]:
     for call in state.calls.values():
         if call.stage in _IN_LINE and call.queued_at is not None:
             since.setdefault(call.queue, []).append(call.queued_at)
-    present = [agent for agent in state.agents.values() if agent.status is not Status.SIGNED_OUT]
-    own = {queue: [agent for agent in present if state.takes(agent, queue)] for queue in state.queues}
-    return [
-        QueueView(
-            queue=queue,
-            name=state.queues.get(queue, queue),
-            waiting=len(times),
-            longest_wait_since=min(times, default=None),
-            ready=sum(agent.free for agent in own.get(queue, ())),
-            signed_in=len(own.get(queue, ())),
-        )
-        for queue, times in since.items()
-    ]
+    return [_queue_view(queue, times, state) for queue, times in since.items()]
+
+
+def _queue_view(queue: str, times: list[float], state: LiveState) -> QueueView:
+    ready, signed_in = state.desk(queue) if queue in state.queues else (0, 0)
+    return QueueView(
+        queue=queue,
+        name=state.queues.get(queue, queue),
+        waiting=len(times),
+        longest_wait_since=min(times, default=None),
+        ready=ready,
+        signed_in=signed_in,
+    )
 
 
 def agent_name(agent_id: str, state: LiveState) -> str:

@@ -172,6 +172,11 @@ class Line:
             return self._staffed(group)
         return any(a in self._duty and group.holds(a, self._duty[a].able) for a in seats)
 
+    def desk(self, queue: str) -> tuple[int, int]:
+        """Of the queue's own agents, those of its first step: how many may be given a call now, and are signed in."""
+        pool = self._pools[self._steps[queue][0][1]]
+        return len(next(iter(pool.free.values()))), pool.on_duty
+
     def due_at(self) -> float:
         """When the next step may open by time alone; math.inf when none will."""
         return self._due[0][0] if self._due else math.inf
