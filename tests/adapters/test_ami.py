@@ -448,3 +448,29 @@ async def test_an_action_keeps_the_id_that_it_was_given(linked: tuple[Ami, Heard
     assert action["ActionID"] == "1.1/t2"
     session.say(Response="Success", ActionID="1.1/t2")
     await asked
+
+
+_FORGED = "Event: Hangup\r\nUniqueid: victim\r\nLinkedid: victim"
+_WHOLE = "138\r\nUniqueid: 1.1\r\nLinkedid: 1.1"
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        f"138\r\n\r\n{_FORGED}\r\n\r\nX: ",
+        f"138\r\n\r\n{_FORGED}\r\nX: ",
+        f"{_WHOLE}\r\n\r\n{_FORGED}\r\n\r\nX: ",
+        f"{_WHOLE}\r\n\r\n{_FORGED}\r\nX: ",
+        "138\r\nEvent: Hangup",
+        "138\r\nLinkedid: victim",
+    ],
+)
+async def test_an_event_into_which_a_telephone_has_written_ends_the_link(
+    linked: tuple[Ami, Heard, Session], number: str
+) -> None:
+    _, heard, session = linked
+    rest = "Exten: 12345\r\nUniqueid: 2.2\r\nLinkedid: 2.2"
+    event = f"Event: Hangup\r\nChannelState: 6\r\nCallerIDNum: {number}\r\n{rest}\r\n\r\n"
+    session.writer.write(event.encode())
+    await heard.until(lambda: heard.links[-1:] == [False])
+    assert heard.messages == []
