@@ -86,9 +86,11 @@ async def watch_pbx(hotline: Hotline) -> None:
         await hotline.pbx.died()
         log.error("asterisk.died", pid=hotline.pbx.pid)
         while True:
-            with suppress(PbxError):
+            try:
                 await hotline.pbx.start()
                 break
+            except PbxError as error:
+                log.error("asterisk.not_started", sentence=str(error))
             await asyncio.sleep(RESTART_S)
 
 

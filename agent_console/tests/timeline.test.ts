@@ -31,7 +31,7 @@ describe("timeline", () => {
   it("tells a call in sentences", () => {
     expect(told("CallArrived", { ani: "13907331234", dnis: "12345", channel: "x" })).toBe("市民 13907331234 拨打 12345，交换机已应答");
     expect(told("CallArrived", { ani: "", dnis: "12345" })).toContain("号码未显示");
-    expect(told("FallbackAnswered", { agent_id: "8001" })).toBe("应急排队接给坐席 8001 谭思琦，无录音");
+    expect(told("FallbackAnswered", { agent_id: "8001" })).toBe("应急排队接给坐席 8001 谭思琦");
     expect(told("StepStarted", { name: "menu:main", prompts: ["welcome"] })).toBe("开始播放语音菜单（main）");
     expect(told("StepEnded", { key: "2", failed: false })).toBe("市民按键 2");
     expect(told("StepEnded", { key: "", failed: false })).toBe("播放完毕，没有按键");

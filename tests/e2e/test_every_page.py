@@ -113,3 +113,14 @@ async def test_nothing_keeps_anybody_out(tmp_path: Path) -> None:
             await page.wait_for_selector("[data-test=citizen-phone][data-link=ready]")
             await in_both_languages(page, "phone", wrong)
     assert not wrong, "\n".join(f"{name}: {rule}" for name, found in wrong.items() for rule in found)
+
+
+async def test_a_page_opens_for_the_first_time_while_the_server_is_away(tmp_path: Path) -> None:
+    async with hotline(tmp_path) as up, chromium(tmp_path / "silence.wav") as page:
+        await sign_in(page, up, "banzhang")
+        await page.wait_for_selector("main .panel")
+        await up.kill()
+        for name in ("calls", "callbacks", "books", "marks"):
+            await page.click(f"[data-test=nav-{name}]")
+            await page.wait_for_url(f"**/{name}")
+            await page.wait_for_selector("main .panel")
