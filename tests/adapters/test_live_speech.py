@@ -170,6 +170,7 @@ async def _closed(reader: asyncio.StreamReader) -> None:
 
 
 @needed
+@pytest.mark.alone
 async def test_a_voice_is_listened_to_until_it_is_stopped() -> None:
     async with listening((*SAID, UNHEARABLE)) as (listener, told):
         way = listener.listen("1.1")

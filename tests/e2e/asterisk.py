@@ -50,21 +50,20 @@ _RANGES = itertools.cycle(random.sample(_firsts, len(_firsts)))
 """First ports; none is given again before all others were."""
 
 
-def free_port() -> int:
-    """A port that nobody has, neither UDP nor TCP, below those that the system gives away by itself."""
+def free_port(adjacent: int = 1) -> int:
+    """The first of so many ports that nobody has, neither UDP nor TCP, below those that the system gives away."""
+    share = (32700 - 30000) // _WORKERS
     while True:
-        port = random.randrange(30000 + _WORKER, 32700, _WORKERS)
-        if port in _GIVEN:
+        first = random.randrange(30000 + _WORKER * share, 30000 + (_WORKER + 1) * share - adjacent)
+        ports = range(first, first + adjacent)
+        if not _GIVEN.isdisjoint(ports):
             continue
-        with (
-            contextlib.suppress(OSError),
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
-            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
-        ):
-            udp.bind(("127.0.0.1", port))
-            tcp.bind(("127.0.0.1", port))
-            _GIVEN.add(port)
-            return port
+        with contextlib.ExitStack() as held, contextlib.suppress(OSError):
+            for port in ports:
+                for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                    held.enter_context(socket.socket(socket.AF_INET, kind)).bind(("127.0.0.1", port))
+            _GIVEN.update(ports)
+            return first
 
 
 def free_range() -> int:

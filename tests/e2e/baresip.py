@@ -43,7 +43,7 @@ class Softphone:
         self._source = (f"aufile,{says}", 16_000, 1) if says else (f"ausine,{tone_hz}", 48_000, 2)
         self._codecs = codecs
         self._control = free_port()
-        self.port = free_port()
+        self.port = free_port(2)  # baresip takes the next one for TLS
         self.events: list[dict[str, Any]] = []
         self._news = asyncio.Event()
         self._seen = 0

@@ -200,6 +200,7 @@ async def test_keys_in_the_line_and_the_overflow_to_general_agents(tmp_path: Pat
         city_of(tmp_path) as (up, _, supervisor),
         up.signed_in("8001") as enterprise,
         up.signed_in("8002") as general,
+        Softphone(up.sip_port, tmp_path, "8001-sip", up.phone_password("8001")),
         Softphone(up.sip_port, tmp_path, "8002-sip", up.phone_password("8002")) as phone,
     ):
         for agent in (enterprise, general):

@@ -72,11 +72,12 @@ async def test_an_agent_who_does_not_answer_is_set_aside_and_the_caller_is_serve
         await later.answered()
         later.press("9")
         await supervisor.call_that(lambda c: c["stage"] == "waiting")
+        served = next(c["call_id"] for c in await supervisor.calls_that(bool) if c["ani"] == "13800138000")
         await deaf.over()
+        await supervisor.call_that(lambda c: c["rings"][0]["ended_at"], call_id=served)
         await second.order("ready")
         await willing.rings()
         await willing.answer()
-        served = next(c["call_id"] for c in await supervisor.calls_that(bool) if c["ani"] == "13800138000")
         call = await supervisor.call_that(lambda c: c["stage"] == "talking", call_id=served)
         assert [(r["agent_id"], r["reason"]) for r in call["rings"]] == [("8001", "no_answer"), ("8002", "")]
         snapshot = await _agents(first)
