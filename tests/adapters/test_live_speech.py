@@ -9,10 +9,11 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import struct
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -20,6 +21,8 @@ import numpy as np
 import pytest
 
 from ivr.adapters.speech import LiveListener, Way
+from ivr.adapters.speech.engine import Grammar, Spotted
+from ivr.adapters.speech.listener import Listener
 from ivr.adapters.speech.live import SILENT
 from ivr.adapters.speech.spotter import VoskSpotter
 from ivr.core.errors import SpeechError
@@ -183,6 +186,36 @@ async def test_a_voice_is_listened_to_until_it_is_stopped() -> None:
             assert UNHEARABLE in listener.problem
             listener.stop("1.1")
             await _closed(reader)
+
+
+class Deaf:
+    """A spotter, its grammar and its ear, that hear nothing: for what comes before the hearing."""
+
+    unknown = ()
+
+    def grammar(self, words: Sequence[str]) -> Deaf:
+        return self
+
+    def ear(self, grammar: Grammar, confidence: float, rate: int) -> Deaf:
+        return self
+
+    def hear(self, sound: bytes) -> list[Spotted]:
+        return []
+
+
+def test_a_voice_that_comes_before_the_order_to_expect_it_is_listened_to() -> None:
+    listener, uuid = Listener(Deaf(), lambda told: None), uuid4()
+    listener.obey({"words": ["救命"], "confidence": 1.0})
+    with socket.create_connection(("127.0.0.1", listener.port)) as asterisk:
+        asterisk.sendall(_framed(0x01, uuid.bytes) + _framed(0x10, bytes(320)))
+        for _ in range(3):
+            listener.work()
+        assert listener.voices == 0
+        listener.obey({"expect": str(uuid)})
+        listener.work()
+        assert listener.voices == 1
+        listener.obey({"stop": str(uuid)})
+        assert listener.voices == 0 and asterisk.recv(1) == b""
 
 
 @needed

@@ -41,12 +41,14 @@ CHUNK_BYTES = RATE // 5 * 2
 ALIVE_S = 5.0
 MOST_BYTES = RATE * 3 * 2
 """Who falls further behind than this loses what was said before."""
+LATE_S = 1.0
+"""A voice may come so long before the order to expect it: they take different ways into this process."""
 _UUID, _AUDIO = 0x01, 0x10
 """Kinds of AudioSocket's messages, whose head is the kind and the length in two bytes."""
 _HEAD = 3
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Voice:
     """One connection of Asterisk's."""
 
@@ -54,6 +56,7 @@ class Voice:
     received: bytearray = field(default_factory=bytearray)
     sound: bytearray = field(default_factory=bytearray)
     uuid: str = ""
+    came_at: float = 0.0
     ear: Ear | None = None
 
     def read(self) -> bool:
@@ -94,6 +97,8 @@ class Listener:
         self._spotter, self._tell = spotter, tell
         self._expected: set[str] = set()
         self._voices: dict[str, Voice] = {}
+        self._strangers: list[Voice] = []
+        """Voices that nobody has told to expect, so far."""
         self._grammar: Grammar | None = None
         self._confidence = 1.0
         self._selector = selectors.DefaultSelector()
@@ -125,6 +130,7 @@ class Listener:
 
     def work(self) -> None:
         """What there is to do now, waiting for it up to 0.1 s."""
+        self._greet()
         busy = any(len(voice.sound) >= CHUNK_BYTES for voice in self._voices.values())
         for key, _ in self._selector.select(0 if busy else 0.1):
             if key.data is None:
@@ -144,26 +150,32 @@ class Listener:
     def _receive(self, voice: Voice) -> None:
         goes_on = voice.read()
         for kind, payload in voice.messages():
-            if kind == _AUDIO and voice.ear:
+            if kind == _AUDIO and voice.uuid:
                 voice.sound += payload[: len(payload) // 2 * 2]
-            elif kind == _UUID and len(payload) == 16:
-                goes_on = goes_on and self._greet(voice, str(UUID(bytes=payload)))
+            elif kind == _UUID and len(payload) == 16 and not voice.uuid:
+                voice.uuid, voice.came_at = str(UUID(bytes=payload)), time.monotonic()
+                self._strangers.append(voice)
             elif kind != _AUDIO:
                 goes_on = False
         if not goes_on:
             self._close(voice)
 
-    def _greet(self, voice: Voice, uuid: str) -> bool:
-        """False for a stranger."""
-        if uuid not in self._expected or self._grammar is None:
-            return False
-        self._expected.discard(uuid)
-        voice.uuid, voice.ear = uuid, self._spotter.ear(self._grammar, self._confidence, RATE)
-        self._voices[uuid] = voice
-        return True
+    def _greet(self) -> None:
+        """Listen to the voices that are expected by now, and turn away those that are not."""
+        for voice in list(self._strangers):
+            if self._grammar is not None and voice.uuid in self._expected:
+                self._strangers.remove(voice)
+                self._expected.discard(voice.uuid)
+                voice.ear = self._spotter.ear(self._grammar, self._confidence, RATE)
+                self._voices[voice.uuid] = voice
+            elif time.monotonic() - voice.came_at > LATE_S:
+                self._close(voice)
 
     def _close(self, voice: Voice) -> None:
-        self._voices.pop(voice.uuid, None)
+        if voice in self._strangers:
+            self._strangers.remove(voice)
+        elif self._voices.get(voice.uuid) is voice:
+            del self._voices[voice.uuid]
         self._selector.unregister(voice.connection)
         voice.connection.close()  # by which Asterisk ends the tap
 
