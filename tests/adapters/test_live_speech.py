@@ -206,7 +206,7 @@ class Deaf:
 def test_a_voice_that_comes_before_the_order_to_expect_it_is_listened_to() -> None:
     listener, uuid = Listener(Deaf(), lambda told: None), uuid4()
     listener.obey({"words": ["救命"], "confidence": 1.0})
-    with socket.create_connection(("127.0.0.1", listener.port)) as asterisk:
+    with listener._server, socket.create_connection(("127.0.0.1", listener.port)) as asterisk:
         asterisk.sendall(_framed(0x01, uuid.bytes) + _framed(0x10, bytes(320)))
         for _ in range(3):
             listener.work()
