@@ -16,7 +16,8 @@ at once keeps those waiting who call now.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from enum import StrEnum
@@ -38,7 +39,11 @@ class State(StrEnum):
 
 
 TRY_S, SHARE = 120.0, 0.1
-"""What a try costs an agent, and how much of all agents' time may go into calling back those who were missed."""
+"""What a try costs an agent, and how much of the agents' time goes into those who were missed while others wait."""
+LOOKED_S = 1.0
+"""So often the places are looked at, at least."""
+_BEHIND_S = 366 * 86400.0
+"""Behind everybody who calls, and in order of what was due when."""
 
 ENDED = frozenset({State.DONE, State.DROPPED, State.CLOSED})
 
@@ -189,34 +194,43 @@ def _opening(at: float, rules: Dialling, zone: ZoneInfo) -> float:
 class Turns:
     """The places of those who are to be called back among the callers who wait.
 
-    Those who were missed stand so far apart that, however many there are, they get a share of the agents' time while
-    others wait; when nobody does, a place is of no matter.
+    Those who were missed get theirs one after the other, when the time has come that it stands for, so that nobody is
+    overtaken who waits; and so far apart that, however many there are, they get a share of the time of the agents who
+    are there. Until then they stand behind everybody; when nobody waits, a place is of no matter.
     """
 
-    def __init__(self, agents: int) -> None:
-        """`agents`: how many there are, whoever of them is here."""
-        self._apart_s = TRY_S / SHARE / max(1, agents)
-        self._places: dict[str, tuple[float, float]] = {}
-        """Of each task that was missed: when it was due, and its place since then."""
-        self._last = 0.0
+    def __init__(self, there: Callable[[], int]) -> None:
+        """`there`: how many agents are signed in now."""
+        self._there = there
+        self._given: dict[str, tuple[float, float]] = {}
+        """Of each task that was missed and has had its turn: when it was due, and its place since then."""
+        self._last = -math.inf
 
-    def place(self, task: Callback, due: float, rules: Dialling) -> float:
+    def place(self, task: Callback, due: float, rules: Dialling, now: float) -> float:
         """The time of joining that gives the task its place."""
         if task.reason == ASKED:
             return task.place_at
         if task.ordered:
             return due
-        known = self._places.get(task.task_id)
-        if known is None or known[0] != due:
-            first = due + rules.missed_after_s
-            last = min(self._last, first + self._apart_s * len(self._places))  # a clock that was wrong is forgotten
-            self._last = max(first, last + self._apart_s)
-            self._places[task.task_id] = due, self._last
-        return self._places[task.task_id][1]
+        given = self._given.get(task.task_id)
+        if given and given[0] == due:
+            return given[1]
+        turn_at = self.turn_at(due, rules, now)
+        if turn_at > now:
+            return due + _BEHIND_S
+        self._last = turn_at
+        self._given[task.task_id] = due, turn_at
+        return turn_at
+
+    def turn_at(self, due: float, rules: Dialling, now: float) -> float:
+        """When it is the turn of one who was missed, if nobody else gets a place before."""
+        apart_s = TRY_S / SHARE / max(1, self._there())
+        self._last = min(self._last, now)  # the clock may have been set back
+        return max(due + rules.missed_after_s, self._last + apart_s, now - LOOKED_S)
 
     def forget(self, task_id: str) -> None:
         """Of a task that has ended."""
-        self._places.pop(task_id, None)
+        self._given.pop(task_id, None)
 
 
 def not_reached(task: Callback, reason: str, at: float, rules: Dialling) -> Iterator[Event]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ivr.core import actions as do
 from ivr.core import callbacks
 from ivr.core import events as ev
-from ivr.core.agents import Status
+from ivr.core.agents import Profile, Status
 from ivr.core.callbacks import Callback, Dialling, State
 from ivr.core.calls import REACHED_NOBODY, Call, Outcome, Stage
 from ivr.core.dialplan import Plan
@@ -407,11 +407,13 @@ def test_outside_its_hours_it_waits(at: str, due: str) -> None:
     found = callbacks.due_at(task, rules, "Asia/Shanghai")
     assert found is not None
     assert datetime.fromtimestamp(found, zone).strftime("%Y-%m-%d %H:%M:%S") == due
-    assert callbacks.Turns(8).place(task, found, rules) == now - 60
+    turns = callbacks.Turns(lambda: 8)
+    assert turns.place(task, found, rules, now) == now - 60
     assert callbacks.due_at(task, Dialling(), "Asia/Shanghai") is None
     missed = replace(task, reason="abandoned")
     assert callbacks.due_at(missed, replace(rules, missed=False), "Asia/Shanghai") is None
-    assert callbacks.Turns(8).place(missed, found, rules) == found + 1800
+    assert turns.place(missed, found, rules, now) > found + 86400, "behind everybody"
+    assert turns.place(missed, found, rules, found + 1800) == found + 1800
     assert callbacks.due_at(replace(missed, ordered=True), rules, "Asia/Shanghai") == now
 
 
@@ -461,9 +463,12 @@ def test_whatever_happens_nobody_is_forgotten_jumped_or_rung_twice(seed: int) ->
         _check(hotline)
 
 
-def test_a_flood_of_missed_calls_does_not_keep_those_waiting_who_call_now() -> None:
+@pytest.mark.parametrize("at_home_now", [0, 200])
+def test_a_flood_of_missed_calls_does_not_keep_those_waiting_who_call_now(at_home_now: int) -> None:
     """Sixty numbers call and hang up in the menu. Then it would be their turn, all of them before who calls now."""
-    world = Telephones(shipped_plan(), PROFILES[1:2], 1_790_000_000.0, rules=Rules(callback=ROUND_THE_CLOCK))
+    at_home = [Profile(f"9{n:03}", "", frozenset({"general"})) for n in range(at_home_now)]
+    rules = Rules(callback=ROUND_THE_CLOCK)
+    world = Telephones(shipped_plan(), [*PROFILES[1:2], *at_home], 1_790_000_000.0, rules=rules)
     for n in range(60):
         call_id = world.arrive(f"139000000{n:02}")
         world.pass_time(0.5)
@@ -491,16 +496,26 @@ def test_a_flood_of_missed_calls_does_not_keep_those_waiting_who_call_now() -> N
 
 def test_missed_calls_have_their_turns_some_time_apart() -> None:
     tasks = [callbacks.begin(_missed(f"cb-{n}", float(n))) for n in range(4)]
-    turns, rules = callbacks.Turns(agents=10), Dialling(True, missed_after_s=1800)
-    places = [turns.place(task, task.next_at, rules) for task in tasks]
-    assert places == [1800.0, 1920.0, 2040.0, 2160.0], "a tenth of ten agents, two minutes a try"
-    assert [turns.place(task, task.next_at, rules) for task in tasks] == places, "a place is kept"
-    late = callbacks.begin(_missed("cb-9", 5000.0))
-    assert turns.place(late, late.next_at, rules) == 6800.0
-    wrong_clock = callbacks.begin(_missed("cb-10", 9e9))
-    turns.place(wrong_clock, wrong_clock.next_at, rules)
-    after = callbacks.begin(_missed("cb-11", 5100.0))
-    assert turns.place(after, after.next_at, rules) <= 6900.0 + 7 * 120
+    there, rules = 10, Dialling(True, missed_after_s=1800)
+    turns = callbacks.Turns(lambda: there)
+
+    def looked(now: float) -> list[float]:
+        places = [turns.place(task, task.next_at, rules, now) for task in tasks]
+        return [place for place in places if place <= now]
+
+    assert looked(1799.5) == []
+    assert looked(1800.0) == [1800.0]
+    assert looked(1919.5) == [1800.0]
+    assert looked(1920.5) == [1800.0, 1920.0], "a tenth of ten agents, two minutes a try"
+    there = 2
+    assert looked(2300.0) == [1800.0, 1920.0]
+    assert looked(2520.0) == [1800.0, 1920.0, 2520.0], "two are there now"
+    there = 1000
+    assert looked(2900.0)[3:] == [2899.0], "not before those who have come meanwhile"
+    assert looked(2000.0) == [1800.0, 1920.0], "the clock was set back"
+    late = callbacks.begin(_missed("cb-9", 100.0))
+    turns.place(late, late.next_at, rules, 2010.0)
+    assert turns.place(late, late.next_at, rules, 2012.0) <= 2012.0
 
 
 def _missed(task_id: str, at: float) -> ev.CallbackOpened:

@@ -98,7 +98,7 @@ def dial(floor: LiveState, pair: Match, now: float) -> Iterator[Event]:
     task = floor.callbacks[pair.call_id]
     call_id = f"{task.task_id}-{int(now)}.{task.dials + 1}"
     due = due_at(task, floor.rules.callback, floor.plan.city.timezone)
-    place_at = min(now, floor.turns.place(task, now if due is None else due, floor.rules.callback))
+    place_at = min(now, floor.turns.place(task, now if due is None else due, floor.rules.callback, now))
     queue, priority = desks.line_of(floor.plan, floor.line, task.queue, task.language, now)
     priority = priority if task.priority is None else task.priority
     yield ev.CallbackTried(

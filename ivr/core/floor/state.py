@@ -64,7 +64,7 @@ class LiveState:
         """Tasks by id: the open ones, and those that ended a moment ago."""
         self.absent: set[str] = set()
         """Agents who are signed in, and on whom nobody counts any more. See `agents.is_gone`."""
-        self.turns = Turns(len(self.agents))
+        self.turns = Turns(lambda: self.line.on_duty)
         self.changed_calls: set[str] = set()
         self.changed_agents: set[str] = set()
         self.changed_callbacks: set[str] = set()
@@ -362,7 +362,7 @@ class LiveState:
             self.line.leave(task.task_id)
         else:
             queue, priority = lines(task.queue, task.language)
-            place_at = self.turns.place(task, due, self.rules.callback)
+            place_at = self.turns.place(task, due, self.rules.callback, now)
             priority = priority if task.priority is None else task.priority
             self.line.join(task.task_id, queue, place_at, priority=priority, emergency=task.emergency)
 

@@ -183,6 +183,11 @@ class Line:
 
     # --- agents ---
 
+    @property
+    def on_duty(self) -> int:
+        """How many agents are signed in."""
+        return len(self._duty)
+
     def sign_in(self, agent_id: str, skills: Iterable[str]) -> None:
         """An agent is on duty, and not free yet. Nothing changes for one who is already."""
         if agent_id in self._duty:

@@ -6,6 +6,7 @@ Seconds are those of the simulation; the hours of the day are read off them as t
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from functools import reduce
 
@@ -20,9 +21,9 @@ _CLOCK = "UTC"
 class Tasks:
     """Whom to call back, by the number of the call that it came from."""
 
-    def __init__(self, rules: Dialling, agents: int) -> None:
+    def __init__(self, rules: Dialling, there: Callable[[], int]) -> None:
         self._rules = rules
-        self._turns = Turns(agents)
+        self._turns = Turns(there)
         self._tasks: dict[int, Callback] = {}
         self._wanted: dict[str, int] = {}
         """The open task of each number."""
@@ -52,11 +53,16 @@ class Tasks:
         return True
 
     def place(self, n: int, now: float) -> float | None:
-        """The place in the line of a task that is due now; None when it is not."""
+        """The place in the line of a task that is due now, see `Turns`; None when it is not."""
         due, task = self.due_at(n), self._tasks[n]
         if due is None or now < due or self._on_the_line[national(task.number)]:
             return None
-        return self._turns.place(task, due, self._rules)
+        return self._turns.place(task, due, self._rules, now)
+
+    def turn_at(self, n: int, now: float) -> float:
+        """When it is the turn of this one, who was missed. See `Turns`."""
+        due = self.due_at(n)
+        return now if due is None else self._turns.turn_at(due, self._rules, now)
 
     def due_at(self, n: int) -> float | None:
         """From when on the task waits in the line; None when a person has to dial it, or it is done."""

@@ -9,7 +9,7 @@ not simulated.
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
@@ -61,7 +61,7 @@ class Day(NamedTuple):
     """The most calls that came within a minute of the clock."""
 
 
-_READY, _BEGINS, _ENDS, _TRIED, _HANGS_UP, _ARRIVES, _SEATED, _ASKS, _LOOKS, _GIVES_UP = range(10)
+_READY, _BEGINS, _ENDS, _TRIED, _HANGS_UP, _ARRIVES, _SEATED, _TURNS, _ASKS, _LOOKS, _GIVES_UP = range(11)
 """What is due. At the same moment agents come before callers, and nobody gives up who could be answered."""
 
 
@@ -110,7 +110,9 @@ class _Run:
         self.waiting: dict[int, _Waiting] = {}
         self.waits = {name: Waits() for name, queue in queues.items() if queue.overload and queue.overload.when_wait_s}
         self.traffic = Traffic(rules.channels)
-        self.tasks = Tasks(rules.dialling, len(roster))
+        self.tasks = Tasks(rules.dialling, lambda: self.line.on_duty)
+        self.later: deque[int] = deque()
+        """Tasks in the line whose turn is still to come."""
         self.dialled: dict[int, tuple[int, float, float]] = {}
         """Of each task under way: the agent who is reserved, since when, and until when it rings."""
         self.idle_since: dict[int, float] = {}
@@ -134,6 +136,7 @@ class _Run:
             _HANGS_UP: self._hangs_up,
             _ARRIVES: self._arrives,
             _SEATED: self._seated,
+            _TURNS: self._turns,
             _ASKS: self._asks,
             _LOOKS: self._looks,
             _GIVES_UP: self._gives_up,
@@ -325,10 +328,31 @@ class _Run:
 
     def _seated(self, n: int, now: float) -> None:
         """A task that is due waits in the line, like a caller."""
-        place_at, task = self.tasks.place(n, now), self.tasks[n]
+        place_at = self.tasks.place(n, now)
         if place_at is not None:
-            self.line.join(f"c{n}", task.queue, place_at, priority=task.priority)
+            self._takes_place(n, place_at)
+            if place_at > now:
+                self.later.append(n)
+                if len(self.later) == 1:
+                    heappush(self.due, (self.tasks.turn_at(n, now), _TURNS, n))
             self._match(now)
+
+    def _turns(self, _n: int, now: float) -> None:
+        """It is the turn of the next who was missed, unless they need no more to be called back, or not now."""
+        while self.later:
+            n = self.later[0]
+            place_at = self.tasks.place(n, now)
+            if place_at is not None and place_at > now:
+                heappush(self.due, (self.tasks.turn_at(n, now), _TURNS, n))
+                break
+            self.later.popleft()
+            if place_at is not None:
+                self._takes_place(n, place_at)
+        self._match(now)
+
+    def _takes_place(self, n: int, place_at: float) -> None:
+        task = self.tasks[n]
+        self.line.join(f"c{n}", task.queue, place_at, priority=task.priority)
 
     def _came_again(self, caller: Caller, now: float) -> float | None:
         """The place that was kept for somebody who now calls themselves. A try under way is broken off."""
