@@ -76,7 +76,7 @@ async def heartbeat(hotline: Hotline) -> None:
             with suppress(AmiError):
                 await beat(hotline.ami)
         with suppress(OSError):
-            os.utime(hotline.config.state.dir / LOCK)
+            await asyncio.to_thread(os.utime, hotline.config.state.dir / LOCK)
         await asyncio.sleep(HEARTBEAT_S)
 
 

@@ -76,7 +76,10 @@ def _began_at(path: Path, now: float) -> float:
 def _remove_old(folder: Path, before: float) -> None:
     for path in folder.glob("*.*"):
         if path.suffix[1:].isdecimal() and float(path.suffix[1:]) < before:
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                log.warning("told.not_removed", file=str(path), reason=error.strerror)
 
 
 def _read(folder: Path, since: float) -> list[tuple[str, Event]]:

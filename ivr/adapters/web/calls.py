@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
@@ -10,6 +11,7 @@ from aiohttp import web
 
 from ivr.adapters.web import views
 from ivr.adapters.web.desk import Ask
+from ivr.adapters.web.ports import CallRow, RingRow
 from ivr.adapters.web.problems import Refused
 from ivr.adapters.web.schemas import CallDetail, CallPage, CallQuery, MoveUp
 from ivr.core import events as ev
@@ -39,21 +41,32 @@ async def list_calls(ask: Ask) -> CallPage:
         mark=query.mark,
         hotline=query.hotline,
     )
-    page, more = rows[: query.limit], len(rows) > query.limit
-    state, now = deps.live.state(), deps.clock()
+    return _page(ask, rows, query.limit)
+
+
+def _page(ask: Ask, rows: Sequence[CallRow], limit: int) -> CallPage:
+    """The first `limit` rows; one more tells that there are more."""
+    page, more = rows[:limit], len(rows) > limit
+    state, now = ask.parts.deps.live.state(), ask.parts.deps.clock()
     return CallPage(
         calls=[views.archived_summary(row, state, now) for row in page],
         next_before=page[-1].arrived_at if more else None,
     )
 
 
-async def call_detail(ask: Ask) -> CallDetail:
-    deps = ask.parts.deps
-    call_id = ask.request.match_info["call_id"]
-    row = await deps.store.call(call_id)
-    rings = await deps.store.rings(call_id)
+async def seen(ask: Ask) -> tuple[CallRow, Sequence[RingRow]]:
+    """The call that the address names. Refused when who asks may not see it."""
+    store, call_id = ask.parts.deps.store, ask.request.match_info["call_id"]
+    row, rings = await store.call(call_id), await store.rings(call_id)
     if row is None or not views.may_see(ask.who, rings):
         raise Refused("call_not_found")
+    return row, rings
+
+
+async def call_detail(ask: Ask) -> CallDetail:
+    deps = ask.parts.deps
+    row, rings = await seen(ask)
+    call_id = row.call_id
     recordings = await deps.store.recordings(call_id)
     note = await deps.store.note(call_id)
     timeline = await deps.store.timeline(call_id)
@@ -70,18 +83,8 @@ async def call_detail(ask: Ask) -> CallDetail:
 
 async def earlier_calls(ask: Ask) -> CallPage:
     """Whoever has a citizen on the telephone knows what came before, whoever talked with them then."""
-    deps = ask.parts.deps
-    call_id = ask.request.match_info["call_id"]
-    row = await deps.store.call(call_id)
-    if row is None or not views.may_see(ask.who, await deps.store.rings(call_id)):
-        raise Refused("call_not_found")
-    rows = await deps.store.calls_of(row.ani, row.arrived_at, EARLIER + 1) if row.ani else []
-    page, more = rows[:EARLIER], len(rows) > EARLIER
-    state, now = deps.live.state(), deps.clock()
-    return CallPage(
-        calls=[views.archived_summary(row, state, now) for row in page],
-        next_before=page[-1].arrived_at if more else None,
-    )
+    row, _ = await seen(ask)
+    return _page(ask, await ask.parts.deps.store.calls_of(row.ani, row.arrived_at, EARLIER + 1), EARLIER)
 
 
 async def move_up(ask: Ask) -> CallDetail:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import unquote
 
-from ivr.adapters.web import views
+from ivr.adapters.web.calls import seen
 from ivr.adapters.web.desk import Ask
 from ivr.adapters.web.ports import Proposal
 from ivr.adapters.web.problems import Refused
@@ -53,15 +53,12 @@ async def propose(ask: Ask) -> ProposalView:
     """Ask a supervisor to mark the caller of an own call."""
     given: MarkProposal = ask.given
     deps = ask.parts.deps
-    call_id = ask.request.match_info["call_id"]
-    row = await deps.store.call(call_id)
-    if row is None or not views.may_see(ask.who, await deps.store.rings(call_id)):
-        raise Refused("call_not_found")
+    row, _ = await seen(ask)
     if not national(row.ani):
         raise Refused("number_withheld")
-    event = ev.MarkProposed(deps.clock(), call_id, row.ani, ask.who.user, given.reason)
+    event = ev.MarkProposed(deps.clock(), row.call_id, row.ani, ask.who.user, given.reason)
     await deps.submit(event)
-    return ProposalView(call_id=call_id, number=event.number, by=event.by, reason=event.reason, at=event.at)
+    return ProposalView(call_id=row.call_id, number=event.number, by=event.by, reason=event.reason, at=event.at)
 
 
 async def decline(ask: Ask) -> ProposalView:

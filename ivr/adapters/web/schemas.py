@@ -369,8 +369,7 @@ class Snapshot(_View):
     agents: list[AgentView]
     queues: list[QueueView]
     warnings: list[CheckView]
-    """Checks that fail."""
-    """Sentences for people, for example that no speech model is installed."""
+    """Checks that fail, for example that no speech model is installed."""
 
 
 class Change(_View):
