@@ -163,6 +163,12 @@ class Hotline:
         assert code == 0, told
         await self.logged("registers.taken", taken + 1)
 
+    async def ready(self, agent_id: str) -> None:
+        """An agent signs in and waits for calls, at any telephone."""
+        async with self.signed_in(agent_id) as agent:
+            await agent.order("sign_in")
+            await agent.order("ready")
+
     @asynccontextmanager
     async def signed_in(self, user: str) -> AsyncIterator[Person]:
         """Somebody at the console."""

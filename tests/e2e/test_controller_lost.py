@@ -37,9 +37,7 @@ async def test_both_calls_survive_and_the_new_controller_goes_on_with_them(tmp_p
             Caller(up.sip_port, tmp_path, ani="13800138001", tone_hz=440) as talking,
             Caller(up.sip_port, tmp_path, ani="13800138002", tone_hz=500) as waiting,
         ):
-            async with up.signed_in("8001") as agent:
-                await agent.order("sign_in")
-                await agent.order("ready")
+            await up.ready("8001")
             await talking.answered()
             talking.press("2")
             await phone.rings()

@@ -9,6 +9,7 @@ import pytest
 from playwright.async_api import Page
 
 from tests.e2e.browser import chromium, sign_in
+from tests.e2e.citizens import gives_up_in_the_line
 from tests.e2e.sipp import Caller
 from tests.e2e.system import REPO, Hotline, Person, hotline
 
@@ -50,12 +51,7 @@ async def in_both_languages(page: Page, name: str, wrong: dict[str, list[Any]]) 
 
 async def something_to_show(up: Hotline, supervisor: Person, folder: Path) -> str:
     """A call that nobody took, its callback, a mark and a proposal. Returns the call."""
-    async with Caller(up.sip_port, folder, ani="13800138000") as citizen:
-        await citizen.answered()
-        citizen.press("2")
-        await supervisor.call_that(lambda c: c["stage"] == "waiting")
-        await citizen.hang_up()
-    call = await supervisor.call_that(lambda c: c["outcome"] == "abandoned")
+    call = await gives_up_in_the_line(up, supervisor, folder, "13800138000")
     path, body = f"/api/calls/{call['call_id']}/proposal", {"reason": "反复辱骂"}
     async with supervisor.web.post(path, json=body) as answer:
         assert answer.status == 200

@@ -28,9 +28,7 @@ async def test_what_the_telephones_did_without_a_controller_is_booked_as_it_was(
         Softphone(up.sip_port, tmp_path / "1", "8001-sip", up.phone_password("8001")) as first,
         Softphone(up.sip_port, tmp_path / "2", "8002-sip", up.phone_password("8002")) as second,
     ):
-        async with up.signed_in("8001") as agent:
-            await agent.order("sign_in")
-            await agent.order("ready")
+        await up.ready("8001")
         async with (
             Caller(up.sip_port, tmp_path / "a", ani=TALKED) as talked,
             Caller(up.sip_port, tmp_path / "b", ani=RINGING) as ringing,
@@ -39,9 +37,7 @@ async def test_what_the_telephones_did_without_a_controller_is_booked_as_it_was(
             await talked.pass_the_menu()
             await first.rings()
             await first.answer()
-            async with up.signed_in("8002") as agent:
-                await agent.order("sign_in")
-                await agent.order("ready")
+            await up.ready("8002")
             await ringing.answered()
             await ringing.pass_the_menu()
             await second.rings()
@@ -81,9 +77,7 @@ async def test_what_ended_with_a_power_cut_ended_then(tmp_path: Path) -> None:
         hotline(tmp_path) as up,
         Softphone(up.sip_port, tmp_path / "1", "8001-sip", up.phone_password("8001")) as phone,
     ):
-        async with up.signed_in("8001") as agent:
-            await agent.order("sign_in")
-            await agent.order("ready")
+        await up.ready("8001")
         async with (
             Caller(up.sip_port, tmp_path / "a", ani=TALKED) as talked,
             Caller(up.sip_port, tmp_path / "b", ani=RINGING) as waiting,

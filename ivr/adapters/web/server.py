@@ -86,8 +86,12 @@ class WebServer:
 def _quiet_logger() -> logging.Logger:
     """aiohttp's own, without requests that are no HTTP: it would write them down, telephone numbers and all."""
     logger = logging.getLogger("ivr.web")
-    logger.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
+    logger.addFilter(_is_of_http)
     return logger
+
+
+def _is_of_http(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 def publish(app: web.Application, call_ids: Iterable[str] = (), agent_ids: Iterable[str] = ()) -> None:
