@@ -39,11 +39,13 @@ class State(StrEnum):
 
 
 TRY_S, SHARE = 120.0, 0.1
-"""What a try costs an agent, and how much of the agents' time goes into those who were missed while others wait."""
+"""What a try is taken to cost an agent until it is over; the share of the agents' time for those who were missed."""
 LOOKED_S = 1.0
 """So often the places are looked at, at least."""
 _BEHIND_S = 366 * 86400.0
 """Behind everybody who calls, and in order of what was due when."""
+_FAR_S = 6 * 3600.0
+"""No turn is further away: the clock may have been set back."""
 
 ENDED = frozenset({State.DONE, State.DROPPED, State.CLOSED})
 
@@ -224,9 +226,16 @@ class Turns:
 
     def turn_at(self, due: float, rules: Dialling, now: float) -> float:
         """When it is the turn of one who was missed, if nobody else gets a place before."""
-        apart_s = TRY_S / SHARE / max(1, self._there())
-        self._last = min(self._last, now)  # the clock may have been set back
-        return max(due + rules.missed_after_s, self._last + apart_s, now - LOOKED_S)
+        self._last = min(self._last, now + _FAR_S)
+        return max(due + rules.missed_after_s, self._last + self._apart_s(TRY_S), now - LOOKED_S)
+
+    def took(self, task_id: str, seconds: float) -> None:
+        """The try of a task is over, and an agent was with it for so long: the next turn comes later, or sooner."""
+        if task_id in self._given:
+            self._last += self._apart_s(seconds - TRY_S)
+
+    def _apart_s(self, try_s: float) -> float:
+        return try_s / SHARE / max(1, self._there())
 
     def forget(self, task_id: str) -> None:
         """Of a task that has ended."""

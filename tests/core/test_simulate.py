@@ -243,6 +243,24 @@ def test_a_missed_call_is_tried_as_often_as_the_configuration_says(
     assert figures.busy_s == 100 + not_reached * 30 + reached * (simulate.PICKS_UP_S + 50)
 
 
+@pytest.mark.parametrize(("agents", "talk_s"), [(2, 60.0), (10, 300.0), (40, 300.0), (10, 900.0)])
+def test_however_many_were_missed_they_get_a_tenth_of_the_agents_time_while_others_wait(
+    agents: int, talk_s: float
+) -> None:
+    """Twice as many call as can be answered, from early to late; each is missed who waits too long."""
+    hours, apart_s = 12, talk_s / agents / 2
+    callers = [
+        Caller(8 * 3600 + n * apart_s, "general", talk_s, 0, 2 * talk_s, ani=str(n), misses=n % 2)
+        for n in range(int(hours * 3600 / apart_s))
+    ]
+    at_home = shifts(100, 0, 60)
+    rules = simulate.Rules(dialling=replace(CALLS_BACK, missed_after_s=600, pause_s=600))
+    parts = simulate.run(callers, [*at_home, *shifts(agents, 7 * 3600)], GENERAL, ORDER, rules).parts
+    busy = total(parts[20:40])
+    tried_s = busy.called_back * (simulate.PICKS_UP_S + talk_s) + busy.not_reached * CALLS_BACK.ring_s
+    assert 0.05 < tried_s / busy.busy_s < 0.15
+
+
 def test_at_night_nobody_is_called_back_before_the_window_opens() -> None:
     callers = [Caller(100, "general", 100, 0, ani="1"), Caller(101, "general", 50, 0, 20, ani="2")]
     parts = simulate.run(callers, shifts(1), GENERAL, ORDER, simulate.Rules(dialling=CALLS_BACK)).parts

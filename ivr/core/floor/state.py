@@ -263,6 +263,7 @@ class LiveState:
             self.traffic.slowed(call_id, event.by, event.at + event.slow_s)
         elif isinstance(event, ev.CallEnded):
             self.traffic.ended(call_id, event.at)
+            self.turns.took(after.task_id, event.at - after.arrived_at)
         return True
 
     def _observe(self, before: Call, after: Call, event: Event) -> None:

@@ -75,9 +75,13 @@ class Tasks:
         self._change(n, ev.CallbackTried(now, try_id, task.task_id, task.number, task.queue, "", task.place_at))
         return task.dials + 1
 
-    def tried(self, n: int, now: float, reason: str = "") -> None:
-        """How the try under way ended: with a talk, or for a reason of `CitizenNotReached`."""
+    def tried(self, n: int, now: float, agent_s: float, reason: str = "") -> None:
+        """How the try under way ended: with a talk, or for a reason of `CitizenNotReached`.
+
+        `agent_s`: how long an agent was with it, the talk included.
+        """
         task = self._tasks[n]
+        self._turns.took(task.task_id, agent_s)
         if reason:
             self._change(n, *callbacks.not_reached(task, reason, now, self._rules))
         else:

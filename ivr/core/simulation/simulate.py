@@ -113,6 +113,8 @@ class _Run:
         self.tasks = Tasks(rules.dialling, lambda: self.line.on_duty)
         self.later: deque[int] = deque()
         """Tasks in the line whose turn is still to come."""
+        self.turn_at = math.inf
+        """When that of the first one is looked for."""
         self.dialled: dict[int, tuple[int, float, float]] = {}
         """Of each task under way: the agent who is reserved, since when, and until when it rings."""
         self.idle_since: dict[int, float] = {}
@@ -333,21 +335,28 @@ class _Run:
             self._takes_place(n, place_at)
             if place_at > now:
                 self.later.append(n)
-                if len(self.later) == 1:
-                    heappush(self.due, (self.tasks.turn_at(n, now), _TURNS, n))
+                self._waits_for_turn(now)
             self._match(now)
 
-    def _turns(self, _n: int, now: float) -> None:
+    def _waits_for_turn(self, now: float) -> None:
+        if self.later and (at := self.tasks.turn_at(self.later[0], now)) < self.turn_at:
+            self.turn_at = at
+            heappush(self.due, (at, _TURNS, 0))
+
+    def _turns(self, _: int, now: float) -> None:
         """It is the turn of the next who was missed, unless they need no more to be called back, or not now."""
+        if now < self.turn_at:  # looked for anew since
+            return
+        self.turn_at = math.inf
         while self.later:
             n = self.later[0]
             place_at = self.tasks.place(n, now)
             if place_at is not None and place_at > now:
-                heappush(self.due, (self.tasks.turn_at(n, now), _TURNS, n))
                 break
             self.later.popleft()
             if place_at is not None:
                 self._takes_place(n, place_at)
+        self._waits_for_turn(now)
         self._match(now)
 
     def _takes_place(self, n: int, place_at: float) -> None:
@@ -360,8 +369,8 @@ class _Run:
         if n is None:
             return None
         if n in self.dialled:
-            agent = self._reserved(n, now)
-            self.tasks.tried(n, now, "called_again")
+            agent, rang_s = self._reserved(n, now)
+            self.tasks.tried(n, now, rang_s, "called_again")
             self._free(agent, now)
         self.line.leave(f"c{n}")
         return self.tasks.take_up(n, now)
@@ -373,25 +382,27 @@ class _Run:
         self.dialled[n] = agent, now, now + rings_s
         heappush(self.due, (now + rings_s, _TRIED, n))
 
-    def _reserved(self, n: int, now: float) -> int:
-        """The dialling is over: the agent who was reserved for it."""
+    def _reserved(self, n: int, now: float) -> tuple[int, float]:
+        """The dialling is over: the agent who was reserved for it, and for how long."""
         agent, since, _ = self.dialled.pop(n)
         self._spread(since, now, "busy_s")
         self._spread(max(since, self.roster[agent].ends_s), now, "staffed_s")
-        return agent
+        return agent, now - since
 
     def _tried(self, n: int, now: float) -> None:
         if n not in self.dialled or self.dialled[n][2] != now:  # it was broken off
             return
-        agent = self._reserved(n, now)
+        agent, rang_s = self._reserved(n, now)
         figures = self.intervals[min(int(now // INTERVAL_S), len(self.intervals) - 1)]
         if self.tasks[n].dials > self.callers[n].misses:
             figures.called_back += 1
-            self.tasks.tried(n, now)
+            self.tasks.tried(n, now, rang_s + self.callers[n].talk_s)
+            self._waits_for_turn(now)
             self._talks(self.callers[n], agent, now)
             return
         figures.not_reached += 1
-        self.tasks.tried(n, now, "no_answer")
+        self.tasks.tried(n, now, rang_s, "no_answer")
+        self._waits_for_turn(now)
         self._waits_for_seat(n, now)
         self._free(agent, now)
 
