@@ -20,6 +20,7 @@ from ivr.core.events import (
     CallerHungUp,
     CallFellBack,
     CallFound,
+    CallUnattended,
     CitizenNotReached,
     Event,
     FallbackAnswered,
@@ -314,7 +315,7 @@ def _device_state(message: Headers, at: float) -> EndpointSeen | None:
 
 
 def logged(call_id: str, what: str, who: str, first: str, second: str, at: float) -> Event | LeftRoom | None:
-    """What a line of the log means that `tell` (dialplans/extensions.conf) writes: the same as it tells over AMI."""
+    """What a line of the log means that dialplans/extensions.conf writes: the same as it tells over AMI."""
     told = {"UserEvent": f"Hotline{what}", "CallId": call_id, "RingId": who, "LegId": who, "CallerIDNum": first}
     return _told_by_dialplan({**told, "Status": first, "AgentRate": first, "Cause": second, "Dnis": second}, at)
 
@@ -324,9 +325,13 @@ def _told_by_dialplan(message: Headers, at: float) -> Event | LeftRoom | None:
     call_id, ring_id, leg_id = (message.get(name, "") for name in ("CallId", "RingId", "LegId"))
     if not call_id:
         return None
+    ani, dnis = (delivered(message.get(name, "")) for name in ("CallerIDNum", "Dnis"))
     match message.get("UserEvent", ""):
+        case "HotlineGone":
+            # Asterisk's unique id begins with the second in which the call came.
+            came = call_id.partition(".")[0]
+            return CallUnattended(float(came) if came.isdecimal() else at, call_id, ani, dnis)
         case "HotlineFellBack":
-            ani, dnis = (delivered(message.get(name, "")) for name in ("CallerIDNum", "Dnis"))
             return CallFellBack(at, call_id, ani, dnis)
         case "HotlineTaken" if ring_id:
             return FallbackAnswered(at, call_id, ring_id)

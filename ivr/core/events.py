@@ -164,7 +164,7 @@ class FallbackAnswered:
 
 @dataclass(frozen=True, slots=True)
 class CallUnattended:
-    """A call came, and was over before the static queue took it, while no controller was there."""
+    """A call came, and was over before a controller or the static queue took it. Its end is told after this."""
 
     at: float
     call_id: str

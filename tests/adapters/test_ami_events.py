@@ -30,6 +30,7 @@ from ivr.core.events import (
     CallerHungUp,
     CallFellBack,
     CallFound,
+    CallUnattended,
     CitizenNotReached,
     FallbackAnswered,
     LegAnswered,
@@ -166,6 +167,10 @@ TABLE: dict[str, tuple[Mapping[str, str], object]] = {
     "ringing was given up": (ring_ended("CANCEL"), RingEnded(AT, CALL, RING, "cancelled")),
     "a status that is new": (ring_ended("株"), RingEnded(AT, CALL, RING, "unreachable")),
     "the static queue": (user_event("HotlineFellBack", Dnis="12345"), CallFellBack(AT, CALL, "13800001111", "12345")),
+    "gone before the controller heard of them": (
+        user_event("HotlineGone", CallId="1763900000.7", Dnis="12345"),
+        CallUnattended(1763900000.0, "1763900000.7", "13800001111", "12345"),
+    ),
     "an agent of the static queue": (user_event("HotlineTaken", RingId="8002"), FallbackAnswered(AT, CALL, "8002")),
     "a ring's end without its id": (user_event("HotlineRingEnded", Status="BUSY"), None),
     "somebody else's user event": (user_event("Elsewhere"), None),

@@ -162,6 +162,18 @@ def reload(plan: Plan) -> Move:
     return move
 
 
+def hasty(ani: str) -> Move:
+    """A call that was over before its channel took orders."""
+
+    def move(world: Watched) -> None:
+        call_id = f"{int(world.now)}.8{len(world.journal)}"
+        world.tell(ev.CallerHungUp(world.now, call_id, 16))
+        world.tell(ev.CallUnattended(float(int(world.now)), call_id, ani, "12345"))
+        world.tell(ev.CallerHungUp(world.now, call_id, 16))
+
+    return move
+
+
 def alone(ani: str, how: str, ago_s: float) -> Move:
     """A call of which the controller hears when it is over."""
 
@@ -208,6 +220,7 @@ BUTTONS = (
 )  # fmt: skip
 TRANSFERS = st.builds(transfer, st.sampled_from(BUTTONS), st.integers(0, 9))
 CITIZENS = st.builds(citizen, st.booleans(), st.integers(0, 9))
+HASTY = st.builds(hasty, NUMBERS)
 ALONE = st.builds(alone, NUMBERS, st.sampled_from(["unattended", "missed", "taken"]), st.sampled_from([9.0, 3600.0]))
 SUPERVISORS = st.builds(supervisor, st.sampled_from(["move up", "word", "mark", "call back"]), st.integers(0, 9))
 

@@ -30,6 +30,7 @@ from tests.core.moves import (
     DUTY,
     GAVE_UP,
     HANG_UPS,
+    HASTY,
     KEYS,
     KNOWN_DEPUTY,
     MOMENTS,
@@ -213,7 +214,7 @@ def test_no_transfer_strands_a_caller(happened: list[Move]) -> None:
 @settings(max_examples=150)
 @given(
     first=st.sampled_from((*STAYING, GAVE_UP)),
-    happened=moves(*EVERYTHING, RESTARTS, RELOADS, CLOCKS, ALONE),
+    happened=moves(*EVERYTHING, RESTARTS, RELOADS, CLOCKS, ALONE, HASTY),
     plan=st.sampled_from(PLANS),
 )
 @example(first=GAVE_UP, happened=[citizen(answers=True, n=0), alone(CITIZEN, "taken", 9.0)], plan=PLAN)

@@ -69,6 +69,7 @@ Max-Forwards: 70
 Content-Length: 0
 
 ]]></send>
+  <nop next="[after_ack]"/>
   <label id="1"/>
   <recv request="BYE" optional="true" next="9"/>
   <recv request="MESSAGE">
@@ -127,7 +128,10 @@ Content-Length: 0
 
 
 class Caller:
-    """One call. `async with` it; what is left of the call at the end is hung up."""
+    """One call. `async with` it; what is left of the call at the end is hung up.
+
+    Who is hasty hangs up as soon as they are answered, and no sound has come from them.
+    """
 
     def __init__(
         self,
@@ -139,11 +143,12 @@ class Caller:
         codec: Codec = "PCMA",
         tone_hz: float = 0,
         events: bool = True,
+        hasty: bool = False,
     ) -> None:
         self.rtp: Rtp
         self._target = f"127.0.0.1:{sip_port}"
         self._folder, self._ani, self._dnis = folder, ani, dnis
-        self._codec, self._tone_hz, self._events = codec, tone_hz, events
+        self._codec, self._tone_hz, self._events, self._hasty = codec, tone_hz, events, hasty
         self._port = free_port()
         self._call_id = f"citizen-{self._port}@127.0.0.1"
         self._log = folder / f"sipp-{self._port}.log"
@@ -158,7 +163,7 @@ class Caller:
         scenario = self._folder / f"sipp-{self._port}.xml"
         payload = str(self.rtp.law.payload)
         text = _SCENARIO.replace("[payload]", payload).replace("[codec]", self._codec).replace("[ani]", self._ani)
-        text = text.replace("[rtp]", str(self.rtp.port))
+        text = text.replace("[rtp]", str(self.rtp.port)).replace("[after_ack]", "3" if self._hasty else "1")
         if self._events:
             event = "a=rtpmap:101 telephone-event/8000\na=fmtp:101 0-16\na=ptime"
             text = text.replace("[telephone_event]", " 101").replace("a=ptime", event)
@@ -207,6 +212,10 @@ class Caller:
 
     async def hang_up(self) -> None:
         self._order("hang up")
+        await self.over()
+
+    async def over(self) -> None:
+        """Wait until their hanging up has been confirmed."""
         await self._wait_for("ended by citizen", PATIENCE_S)
 
     async def ended(self, within_s: float = PATIENCE_S) -> None:

@@ -229,6 +229,23 @@ async def test_a_citizen_who_hangs_up_stops_the_ringing(
         assert recorded(asterisk.config.recordings) == {}
 
 
+async def test_of_a_call_that_is_over_before_it_takes_orders_the_controller_is_told(
+    asterisk: real.Running, controller: Controller, tmp_path: Path
+) -> None:
+    async with Caller(asterisk.config.sip.port, tmp_path) as citizen:
+        started = await controller.arrival()
+        await citizen.answered()
+        await citizen.hang_up()
+        await controller.heard(Event="Hangup", Uniqueid=started["Uniqueid"])
+    async with Caller(asterisk.config.sip.port, tmp_path, hasty=True) as hasty:
+        await hasty.over()
+    told = await controller.heard(UserEvent="HotlineGone")
+    await controller.heard(Event="Hangup", Uniqueid=told["Uniqueid"])
+    assert (told["CallId"], told["Dnis"]) == (told["Uniqueid"], "12345")
+    assert told["Uniqueid"] != started["Uniqueid"], "of the other one it has heard"
+    assert [m["UserEvent"] for m in controller.messages if "UserEvent" in m] == ["HotlineGone"]
+
+
 @pytest.mark.alone
 @pytest.mark.parametrize("way", ["RFC 4733", "SIP INFO"])
 async def test_keys_are_heard_either_way_and_cut_the_prompt(

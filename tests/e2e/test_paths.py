@@ -99,6 +99,12 @@ async def test_a_hang_up_at_any_moment_has_one_outcome(tmp_path: Path) -> None:
         Softphone(up.sip_port, tmp_path, "8001-sip", up.phone_password("8001")) as phone,
     ):
         await agent.order("sign_in")
+        async with Caller(up.sip_port, tmp_path, ani="13800138001", hasty=True) as citizen:
+            await citizen.over()
+            call = await supervisor.call_that(lambda c: c["outcome"] == "left_in_menu")
+            assert (call["ani"], call["dnis"]) == ("13800138001", "12345")
+            (task,) = (await supervisor.get("/api/callbacks"))["callbacks"]
+            assert task["number"] == "13800138001", "who calls for a moment only has called"
         async with Caller(up.sip_port, tmp_path, ani="13800138000") as citizen:
             await citizen.answered()
             await citizen.rtp.heard_for(0.5)

@@ -119,9 +119,8 @@ async def test_calls_without_a_controller_are_in_the_books_and_who_reached_nobod
             async with up.signed_in("8002") as agent:
                 await agent.order("sign_in")  # the journal knows something
             await up.kill()
-            async with Caller(up.sip_port, tmp_path / "a", ani=HASTY) as hasty:
-                await hasty.answered()  # the heartbeat is fresh: nobody speaks to them, and nobody knows of them
-                await hasty.hang_up()
+            async with Caller(up.sip_port, tmp_path / "a", ani=HASTY, hasty=True) as hasty:
+                await hasty.over()  # the heartbeat is fresh: nobody speaks to them, and nobody knows of them
             async with Caller(up.sip_port, tmp_path / "b", ani=TAKEN) as taken:
                 await phone.rings()
                 await phone.answer()

@@ -120,7 +120,7 @@ def _told(event: Event, plan: Plan) -> str:
         case ev.FallbackAnswered():
             return f"由应急排队接给 {event.agent_id}"
         case ev.CallUnattended():
-            return "控制程序停着时来过"
+            return "来过，没等到控制程序"
         case ev.CallFellBack():
             return "转应急排队"
         case ev.CallFound():

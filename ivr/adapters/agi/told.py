@@ -19,7 +19,6 @@ import structlog
 from ivr.adapters.ami import Ami
 from ivr.adapters.ami_events import LeftRoom, logged
 from ivr.core.events import AgentHungUp, CallerHungUp, CallUnattended, Event
-from ivr.core.numbers import delivered
 
 log = structlog.get_logger()
 
@@ -103,16 +102,10 @@ def events(line: str) -> Iterator[tuple[str, Event]]:
     _, call_id, queue, _, what, at_text, who, first, second, *_ = (*head.split("|"), *[""] * 9)
     if queue != "hotline" or not call_id or not end or not at_text.replace(".", "", 1).isdecimal():
         return
-    at = float(at_text)
-    if what == "Gone":
-        # Asterisk's unique id begins with the second in which the call came.
-        came = call_id.partition(".")[0]
-        ani, dnis = delivered(first), delivered(second)
-        yield call_id, CallUnattended(float(came) if came.isdecimal() else at, call_id, ani, dnis)
-        yield call_id, CallerHungUp(at, call_id)
-        return
-    event = logged(call_id, what, who, first, second, at)
+    event = logged(call_id, what, who, first, second, at := float(at_text))
     if isinstance(event, LeftRoom):
         event = AgentHungUp(event.at, event.call_id, event.who)
     if event is not None:
         yield call_id, event
+    if isinstance(event, CallUnattended):
+        yield call_id, CallerHungUp(at, call_id)
