@@ -204,9 +204,7 @@ def simulate(
     shares = simulation.shares(share or [], plan)
     day = simulation.Day(calls, arrivals, agents, roster, shares, handling, seed, trunk)
     result = simulation.simulate(day, plan, settings)
-    out.print(simulation_table.table(result), soft_wrap=False)
-    for line in simulation_table.summary(result):
-        out.print(line)
+    simulation_table.show(result, out)
     if csv:
         simulation_table.write_csv(result, csv)
 

@@ -54,6 +54,8 @@ class Result:
 
 def simulate(day: Day, plan: Plan, settings: Config) -> Result:
     """Run the day twice, the second time with one more agent and the same callers. Raises SimulationError."""
+    if day.handling.asks and not settings.dialling.possible:
+        raise SimulationError("--callback: nobody is called back without `trunk` of [outside] in config.toml.")
     rules = plan.queues.queue, plan.queues.order, _rules(plan, settings)
     calls = _callers(day, plan, settings)
     shifts = _shifts(day, [word for queue in plan.queues.queue.values() for word in queue.words], sim.days_of(calls))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from rich import box
+from rich.console import Console, ConsoleOptions
+from rich.measure import Measurement
 from rich.table import Table
 
 from ivr.core.callbacks import State
@@ -14,35 +18,51 @@ from ivr.core.simulation.demand import DAY_S
 from ivr.core.simulation.figures import INTERVAL_S, SERVICE_S, Figures, total
 from ivr.simulation import Result
 
-BAR = 24
-"""Characters of the longest bar."""
+LEAST_BAR, BAR = 6, 24
+"""Characters of the longest bar, in a narrow terminal and where there is room."""
 FAST, SLOW = SERVICE_S
+_ANY_WIDTH = 1000
 
 MORE: tuple[tuple[str, Callable[[Figures], int]], ...] = (
-    ("要求回拨", lambda part: part.asked),
-    ("转队列", lambda part: part.overflowed),
+    ("要求\n回拨", lambda part: part.asked),
+    ("转\n队列", lambda part: part.overflowed),
     ("退后", lambda part: part.slowed),
-    ("回拨接通", lambda part: part.called_back),
-    ("回拨未接", lambda part: part.not_reached),
+    ("回拨\n接通", lambda part: part.called_back),
+    ("回拨\n未接", lambda part: part.not_reached),
 )
 """Columns of what does not happen on every day."""
 
 
+def show(result: Result, out: Console) -> None:
+    """Print the table, wider than the terminal rather than with a figure cut off, and the sentences."""
+    made = table(result)
+    full = out.measure(made, options=out.options.update(width=_ANY_WIDTH)).maximum
+    Console(file=out.file, width=max(out.width, full - BAR + LEAST_BAR)).print(made)
+    for line in summary(result):
+        out.print(line)
+
+
 def table(result: Result) -> Table:
-    """One row per half hour in which there were calls or agents, and the total."""
+    """One row per half hour in which there were calls or agents, and the total. Bars take the room that is left."""
     day = total(result.day.parts)
     happened = [(name, count) for name, count in MORE if count(day)]
-    made = Table(caption="█ 15 秒内接通   ░ 更晚接通、放弃、转回拨或未接", caption_justify="left")
+    made = Table(
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        caption="█ 15 秒内接通   ░ 更晚接通、放弃、转回拨或未接",
+        caption_justify="left",
+    )
     made.add_column("时段", no_wrap=True)
     names = ("来电", "接通", "放弃", *(name for name, _ in happened))
-    for name in (*names, "15秒接通率", "20秒接通率", "平均等待", "最长等待", "坐席利用率"):
+    for name in (*names, "15秒\n接通率", "20秒\n接通率", "平均\n等待", "最长\n等待", "坐席\n利用率"):
         made.add_column(name, justify="right", no_wrap=True)
-    made.add_column("来电分布", no_wrap=True)
+    made.add_column("分布", min_width=LEAST_BAR)
     most = max(part.offered for part in result.day.parts)
     for n, part in enumerate(result.day.parts):
         if part.offered or part.staffed_s:
             more = [count(part) for _, count in happened]
-            made.add_row(clock(n * INTERVAL_S), *_cells(part, more), _bar(part, most))
+            made.add_row(clock(n * INTERVAL_S), *_cells(part, more), _Bar(part, most))
     made.add_section()
     made.add_row("合计", *_cells(day, [count(day) for _, count in happened]), "")
     return made
@@ -117,10 +137,18 @@ def _cells(part: Figures, more: Sequence[int]) -> tuple[str, ...]:
     )
 
 
-def _bar(part: Figures, most: int) -> str:
-    length = round(part.offered / most * BAR) if most else 0
-    fast = round(part.within_15 / part.offered * length) if part.offered else 0
-    return "█" * fast + "░" * (length - fast)
+@dataclass(frozen=True, slots=True)
+class _Bar:
+    part: Figures
+    most: int
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(1, BAR)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[str]:
+        length = round(self.part.offered / self.most * options.max_width) if self.most else 0
+        fast = round(self.part.within_15 / self.part.offered * length) if self.part.offered else 0
+        yield "█" * fast + "░" * (length - fast)
 
 
 def _percent(share: float | None, digits: int = 1) -> str:

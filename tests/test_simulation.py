@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import csv
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from ivr import plans, simulation
+from ivr import plans, simulation, simulation_table
 from ivr.core.errors import SimulationError
+from ivr.core.simulation import simulate as sim
+from ivr.core.simulation.figures import Figures
 from tests.test_cli import REPO, ivr
 
 PLAN = plans.load(REPO, "zh")
@@ -92,13 +96,27 @@ def test_the_command_shows_and_writes_the_day(tmp_path: Path) -> None:
     run, again = ivr(tmp_path, *words), ivr(tmp_path, *words)
     assert run.returncode == 0, run.stderr
     assert run.stdout == again.stdout
-    assert "15秒接通率" in run.stdout and "░" in run.stdout and "增加一名坐席" in run.stdout
+    assert "接通率" in run.stdout and "░" in run.stdout and "增加一名坐席" in run.stdout
     with (tmp_path / "day.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 48 and rows[17]["begins"] == "08:30"
     assert sum(int(row["offered"]) for row in rows) == 3000
     for row in rows:
         assert int(row["offered"]) == sum(int(row[name]) for name in ("answered", "abandoned", "unanswered"))
+
+
+@pytest.mark.parametrize("columns", [20, 80, 120])
+def test_no_figure_is_cut_off_however_narrow_the_terminal(columns: int) -> None:
+    part = Figures(123456, 65432, 9876, 8765, 7654, 6543, 50000, wait_s=65432 * 9876.5, longest_s=65432.1)
+    parts = [part, *[Figures()] * 47]
+    out = Console(file=StringIO(), width=columns)
+    simulation_table.show(simulation.Result(sim.Day(parts, {}, 0, 0), None, None), out)
+    lines = out.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    for begins in ("00:00", "合计"):
+        (line,) = (line for line in lines if line.strip().startswith(begins))
+        for figure in ("123,456", "65,432", "9,876", "8,765", "7,654", "6,543", "9876.5 秒", "65432.1 秒"):
+            assert figure in line
+    assert "░░░" in "".join(lines) and "…" not in "".join(lines)
 
 
 def test_numbers_and_trunks_of_the_file_are_limited_and_a_trunk_that_there_is_not_is_said(tmp_path: Path) -> None:
@@ -110,6 +128,8 @@ def test_numbers_and_trunks_of_the_file_are_limited_and_a_trunk_that_there_is_no
     assert "来电过多而退后 17。" in run.stdout.replace("\n", ""), (
         "20 from one number, of which 3 at once are within the limit"
     )
+    run = ivr(tmp_path, "simulate", "--calls", "3", "--agents", "3", "--callback", "30")
+    assert run.returncode == 1 and "--callback: nobody is called back" in run.stderr
     run = ivr(tmp_path, "simulate", "--calls", "3", "--agents", "3", "--trunk", "nowhere")
     assert run.returncode == 1 and "trunk 'nowhere': config.toml has no such [[trunk]]" in run.stderr
 
