@@ -96,7 +96,7 @@ def test_the_command_shows_and_writes_the_day(tmp_path: Path) -> None:
     run, again = ivr(tmp_path, *words), ivr(tmp_path, *words)
     assert run.returncode == 0, run.stderr
     assert run.stdout == again.stdout
-    assert "接通率" in run.stdout and "░" in run.stdout and "增加一名坐席" in run.stdout
+    assert all(word in run.stdout for word in (" 15秒 ", " 20秒 ", " 接通率 ", "░", "增加一名坐席"))
     with (tmp_path / "day.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 48 and rows[17]["begins"] == "08:30"

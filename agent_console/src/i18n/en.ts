@@ -426,7 +426,7 @@ const en: Messages = {
     CallerHungUp: "The citizen's side of the call ended",
     CallFellBack: "The controller did not answer in time; taken by the static queue",
     FallbackAnswered: "Agent {agent} answered in the static queue",
-    CallUnattended: "Called and hung up while no controller was there; booked afterwards",
+    CallUnattended: "Called and hung up before the menu began; told by the switchboard",
     CallFound: "Found again after the controller came back; it was: {doing}",
     RatingGiven: "The citizen rated: {rating}",
     RatingGivenNone: "The citizen did not rate",

@@ -431,7 +431,7 @@ const zh = {
     CallerHungUp: "市民一侧的通话结束",
     CallFellBack: "控制程序未及时响应，转入应急排队",
     FallbackAnswered: "应急排队接给坐席 {agent}",
-    CallUnattended: "控制程序停着时来电，未及接入即挂断，事后补记",
+    CallUnattended: "来电未及接入即挂断，由交换机告知",
     CallFound: "控制程序重新连接后找到这通电话，当时状态：{doing}",
     RatingGiven: "市民评价：{rating}",
     RatingGivenNone: "市民未评价",

@@ -261,7 +261,7 @@ class Archive(Protocol):
         """Newest first. `agent_id` spoke with the citizen; `ani` is a part of the number; "" does not matter."""
 
     async def calls_of(self, ani: str, before: float, limit: int) -> Sequence[CallRow]:
-        """From exactly this number, newest first."""
+        """From exactly this number, newest first; none for a number that was withheld."""
 
     async def call(self, call_id: str) -> CallRow | None: ...
     async def callbacks(self, states: Iterable[State], limit: int) -> Sequence[Callback]:

@@ -86,11 +86,11 @@ class WebServer:
 def _quiet_logger() -> logging.Logger:
     """aiohttp's own, without requests that are no HTTP: it would write them down, telephone numbers and all."""
     logger = logging.getLogger("ivr.web")
-    logger.addFilter(_is_of_http)
+    logger.addFilter(_is_no_broken_request)
     return logger
 
 
-def _is_of_http(record: logging.LogRecord) -> bool:
+def _is_no_broken_request(record: logging.LogRecord) -> bool:
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
