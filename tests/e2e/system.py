@@ -196,6 +196,11 @@ class Person:
             assert answer.status == 200, await answer.text()
             return await answer.json()
 
+    async def agents(self) -> dict[str, Any]:
+        """All agents as a console sees them, by work number."""
+        async with self.web.ws_connect("/api/live") as live:
+            return {agent["agent_id"]: agent for agent in (await live.receive_json())["agents"]}
+
     async def transfer(self, kind: str, **to: str) -> Any:
         async with self.web.post("/api/desk/transfer", json={"kind": kind, **to}) as answer:
             assert answer.status == 200, await answer.text()

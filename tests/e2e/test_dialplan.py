@@ -229,6 +229,20 @@ async def test_a_citizen_who_hangs_up_stops_the_ringing(
         assert recorded(asterisk.config.recordings) == {}
 
 
+async def test_a_lease_that_was_given_on_the_way_out_of_the_room_is_kept(
+    asterisk: real.Running, controller: Controller, tmp_path: Path
+) -> None:
+    async with calling(asterisk.config.sip.port, tmp_path):
+        call = await controller.arrival()
+        room = await controller.order(call, "GOSUB room s 1")
+        await asyncio.sleep(0.5)  # it waits two seconds for the others
+        await controller.lease(call, 60)
+        await controller.heard(UserEvent="HotlineRoomLeft")
+        await controller.done(room)
+        await asyncio.sleep(5)
+        assert not [m for m in controller.messages if m.get("UserEvent") == "HotlineFellBack"]
+
+
 async def test_of_a_call_that_is_over_before_it_takes_orders_the_controller_is_told(
     asterisk: real.Running, controller: Controller, tmp_path: Path
 ) -> None:

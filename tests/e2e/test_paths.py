@@ -80,7 +80,7 @@ async def test_an_agent_who_does_not_answer_is_set_aside_and_the_caller_is_serve
         await willing.answer()
         call = await supervisor.call_that(lambda c: c["stage"] == "talking", call_id=served)
         assert [(r["agent_id"], r["reason"]) for r in call["rings"]] == [("8001", "no_answer"), ("8002", "")]
-        snapshot = await _agents(first)
+        snapshot = await first.agents()
         assert (snapshot["8001"]["status"], snapshot["8001"]["reason"]) == ("away", "no_answer")
         willing.hang_up()
         await citizen.rtp.heard_for(1)
@@ -124,7 +124,7 @@ async def test_a_hang_up_at_any_moment_has_one_outcome(tmp_path: Path) -> None:
             await citizen.hang_up()
             await supervisor.call_that(lambda c: c["outcome"] == "abandoned" and c["rings"])
             await phone.over()
-        assert (await _agents(agent))["8001"]["status"] == "ready"
+        assert (await agent.agents())["8001"]["status"] == "ready"
         async with Caller(up.sip_port, tmp_path, ani="13800138000") as citizen:
             await citizen.answered()
             citizen.press("2")
@@ -134,7 +134,7 @@ async def test_a_hang_up_at_any_moment_has_one_outcome(tmp_path: Path) -> None:
             await citizen.hang_up()
             call = await supervisor.call_that(lambda c: c["outcome"] == "answered" and len(c["recordings"]) == 2)
             assert call["rings"][0]["reason"] == "caller_hung_up" and call["rating"] is None
-        assert (await _agents(agent))["8001"]["status"] == "wrap_up"
+        assert (await agent.agents())["8001"]["status"] == "wrap_up"
 
 
 async def test_ctrl_c_ends_the_calls_in_order(tmp_path: Path) -> None:
@@ -153,10 +153,3 @@ async def test_ctrl_c_ends_the_calls_in_order(tmp_path: Path) -> None:
 def _begun(call: Any, step: str) -> bool:
     steps = [entry["fields"]["name"] for entry in call["timeline"] if entry["kind"] == "StepStarted"]
     return any(name.startswith(step) for name in steps)
-
-
-async def _agents(person) -> dict:  # type: ignore[no-untyped-def,type-arg]
-    """Agents as a console sees them."""
-    async with person.web.ws_connect("/api/live") as live:
-        snapshot = await live.receive_json()
-        return {a["agent_id"]: a for a in snapshot["agents"]}

@@ -78,6 +78,9 @@ async def colleague(up: Hotline, folder: Path) -> AsyncIterator[Colleague]:
     ):
         await person.order("sign_in")
         await person.order("ready")
+        async with asyncio.timeout(PATIENCE_S):
+            while not (await person.agents())["8002"]["phone_reached"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
         yield Colleague(person, phone)
 
 
